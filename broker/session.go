@@ -1,0 +1,265 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"hoop/policy"
+	"hoop/policy/mask"
+	"hoop/recorder"
+)
+
+// Session is one principal's use of one connection, from admission to close.
+// An engine gets everything that it may know or do through it. Its methods may
+// be called from several goroutines.
+type Session struct {
+	ID         string
+	Principal  *policy.Principal
+	Chain      policy.Chain
+	Connection *policy.Connection
+	Target     *Target
+	Client     string // remote address of the client
+	Binding    string // how the client proved its key: exporter or nonce
+
+	deps    Deps
+	actions atomic.Uint64
+	opened  atomic.Bool
+	closed  atomic.Bool
+	started time.Time
+	key     []byte
+}
+
+// Deps is what a session stands on. The broker fills it; each call reads the
+// policy in force at that moment.
+type Deps struct {
+	Policy   func() *policy.Policy
+	Recorder Recorder
+	Dial     func(ctx context.Context, t *Target) (net.Conn, error)
+	Secret   func(ctx context.Context, connection string) (*Secret, error)
+	// MaskKey keys hash masks: the same for one connection, another for each.
+	MaskKey func(connection string) []byte
+	// Approvals answers require_approval; nil denies.
+	Approvals Approver
+	Now       func() time.Time
+}
+
+// Recorder keeps events. Append returns once the event is as durable as asked;
+// Later returns at once and may coalesce. After one failure both fail for ever.
+type Recorder interface {
+	Append(ev *recorder.Event, d recorder.Durability) error
+	Later(ev *recorder.Event) error
+}
+
+// Approver waits for people. It returns nil once the action is approved.
+type Approver interface {
+	Await(ctx context.Context, s *Session, a *Action, v policy.Verdict) error
+}
+
+// Action is what an engine asks a verdict for: the policy's action and what
+// the record needs besides.
+type Action struct {
+	policy.Action
+	Params []recorder.Param
+	// Exact is what the digest covers where that is more than Text, such as
+	// text and encoded parameters together. Nil means Text.
+	Exact []byte
+}
+
+// Ticket is an action that was allowed and recorded. The engine ends each one
+// with Session.Finish, once.
+type Ticket struct {
+	Number  uint64
+	Verb    string
+	Verdict policy.Verdict
+	Started time.Time
+}
+
+// Outcome is how a forwarded action ended.
+type Outcome struct {
+	Result string // ok, error, cancelled or lost (the session ended before the answer)
+	Code   string // the protocol's code where Result is error: an SQLSTATE
+	Rows   int64
+	Bytes  int64          // sent to the client for this action
+	Masked map[string]int // label or detector class → values masked; nil where none
+}
+
+// Open decides whether the session may exist, as verb "session.open", and
+// records the answer. An engine calls it once it knows what the client asks
+// for and before it reaches the target. Target details that rules may read go
+// into text: for PostgreSQL the database name. The error is a *Denial.
+func (s *Session) Open(ctx context.Context, text string) error {
+	ev := s.event(recorder.SessionOpened)
+	a := &Action{Action: policy.Action{Verb: "session.open", Text: text}}
+	v := s.evaluate(a)
+	ev.Verb, ev.Text, ev.Verdict = a.Verb, text, &v
+	err := s.settle(ctx, a, &v)
+	if err != nil {
+		ev.Type, ev.Outcome, ev.Reason = recorder.SessionRefused, "denied", err.Error()
+		if rerr := s.deps.Recorder.Append(ev, recorder.Synced); rerr != nil {
+			return unavailable("the audit log", rerr)
+		}
+		return err
+	}
+	if err := s.deps.Recorder.Append(ev, recorder.Synced); err != nil {
+		return unavailable("the audit log", err)
+	}
+	s.opened.Store(true)
+	return nil
+}
+
+// Close records the end of the session, once; reason is for people.
+func (s *Session) Close(reason string) {
+	if !s.opened.Load() || s.closed.Swap(true) {
+		return
+	}
+	ev := s.event(recorder.SessionClosed)
+	ev.Reason = reason
+	ev.DurationUS = s.deps.Now().Sub(s.started).Microseconds()
+	_ = s.deps.Recorder.Later(ev) // a broken log is reported by the next Append
+}
+
+// Decide evaluates one action, awaits an approval where a rule asks for one,
+// records the verdict, and only then returns. With a nil error the action may
+// be forwarded; the error is a *Denial and means: do not forward.
+func (s *Session) Decide(ctx context.Context, a *Action) (*Ticket, error) {
+	now := s.deps.Now()
+	v := s.evaluate(a)
+	denial := s.settle(ctx, a, &v)
+	ev := s.event(recorder.ActionDecided)
+	ev.Time = now
+	ev.Action = s.actions.Add(1)
+	ev.Verb, ev.SQL, ev.Params, ev.Verdict = a.Verb, a.SQL, a.Params, &v
+	ev.Text = a.Text
+	exact := a.Exact
+	if exact == nil {
+		exact = []byte(a.Text)
+	}
+	ev.Exact = exact
+	durability := recorder.Synced
+	if a.SQL != nil && !a.SQL.Durable() {
+		durability = recorder.Written
+	}
+	if denial != nil {
+		ev.Outcome, ev.Reason = "denied", denial.Error()
+		durability = recorder.Written
+	}
+	if err := s.deps.Recorder.Append(ev, durability); err != nil {
+		return nil, unavailable("the audit log", err)
+	}
+	if denial != nil {
+		return nil, denial
+	}
+	return &Ticket{Number: ev.Action, Verb: a.Verb, Verdict: v, Started: now}, nil
+}
+
+// Finish records how an allowed action ended.
+func (s *Session) Finish(t *Ticket, o Outcome) {
+	ev := s.event(recorder.ActionFinished)
+	ev.Action, ev.Verb = t.Number, t.Verb
+	ev.Outcome, ev.Code, ev.Rows, ev.Bytes, ev.Masked = o.Result, o.Code, o.Rows, o.Bytes, o.Masked
+	ev.Time = s.deps.Now()
+	ev.DurationUS = ev.Time.Sub(t.Started).Microseconds()
+	_ = s.deps.Recorder.Later(ev) // a broken log is reported by the next Append
+}
+
+// Record keeps an event that is neither a decision nor its outcome, such as a
+// cancel request; identity and connection are filled in.
+func (s *Session) Record(t recorder.Type, reason string, action uint64) error {
+	ev := s.event(t)
+	ev.Reason, ev.Action = reason, action
+	return s.deps.Recorder.Append(ev, recorder.Written)
+}
+
+// Dial opens a network connection to the target.
+func (s *Session) Dial(ctx context.Context) (net.Conn, error) {
+	c, err := s.deps.Dial(ctx, s.Target)
+	if err != nil {
+		return nil, unavailable("the target", err)
+	}
+	return c, nil
+}
+
+// Credential fetches the secret to present to the target. Nothing of it may be
+// written toward the client, into an event or into a log.
+func (s *Session) Credential(ctx context.Context) (*Secret, error) {
+	sec, err := s.deps.Secret(ctx, s.Connection.Name)
+	if err != nil {
+		return nil, unavailable("the credential", err)
+	}
+	return sec, nil
+}
+
+// Labels lists the column labels of this connection under the policy in force.
+func (s *Session) Labels() []policy.ColumnLabel { return s.deps.Policy().Labels(s.Connection) }
+
+// PolicyDigest identifies the policy in force: what was derived from Labels or
+// Mask under another digest is stale.
+func (s *Session) PolicyDigest() string { return s.deps.Policy().Digest() }
+
+// Mask gives the method that replaces values of a label or detector class.
+func (s *Session) Mask(label string) (*mask.Method, error) {
+	return mask.NewMethod(s.deps.Policy().Mask(label), s.maskKey())
+}
+
+// Detectors gives the value detectors of this connection, nil where none are
+// switched on.
+func (s *Session) Detectors() (*mask.Detectors, error) {
+	p := s.deps.Policy()
+	classes := p.Detectors(s.Connection)
+	if len(classes) == 0 {
+		return nil, nil
+	}
+	return mask.NewDetectors(classes, func(class string) (*mask.Method, error) {
+		return mask.NewMethod(p.Mask(class), s.maskKey())
+	})
+}
+
+func (s *Session) maskKey() []byte { return s.deps.MaskKey(s.Connection.Name) }
+
+func (s *Session) evaluate(a *Action) policy.Verdict {
+	return s.deps.Policy().Evaluate(&policy.Input{
+		Principal: s.Principal, Chain: s.Chain, Connection: s.Connection,
+		Action: &a.Action, Now: s.deps.Now(),
+	})
+}
+
+// settle turns a verdict into nil or a denial, waiting for people if it must.
+func (s *Session) settle(ctx context.Context, a *Action, v *policy.Verdict) *Denial {
+	switch v.Effect {
+	case policy.Allow:
+		return nil
+	case policy.RequireApproval:
+		if s.deps.Approvals == nil {
+			v.Effect = policy.Deny
+			return &Denial{Code: CodeApprovalRequired, Rule: v.Rule,
+				Message: "this needs an approval, and approvals are not configured",
+				Hint:    "ask the broker's administrator to configure approvals, or for a rule that allows it"}
+		}
+		if err := s.deps.Approvals.Await(ctx, s, a, *v); err != nil {
+			v.Effect = policy.Deny
+			return asDenial(err, v.Rule)
+		}
+		return nil
+	default:
+		d := &Denial{Code: CodeDenied, Rule: v.Rule, Message: "denied by policy", Hint: v.Hint}
+		if v.Reason != "" {
+			d.Message += ": " + v.Reason
+		}
+		return d
+	}
+}
+
+func (s *Session) event(t recorder.Type) *recorder.Event {
+	return &recorder.Event{
+		Type: t, Session: s.ID, Connection: s.Connection.Name, Protocol: s.Connection.Protocol,
+		Principal: s.Principal, Chain: s.Chain, Client: s.Client, Binding: s.Binding,
+	}
+}
+
+func unavailable(what string, err error) *Denial {
+	return &Denial{Code: CodeUnavailable, Message: fmt.Sprintf("%s is unavailable: %v", what, err),
+		Hint: "nothing was forwarded; the broker's log says more"}
+}

@@ -1,0 +1,4 @@
+// Command hoop is the client and the broker in one binary.
+package main
+
+func main() {}

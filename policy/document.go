@@ -1,0 +1,111 @@
+package policy
+
+// Document is the policy part of a configuration file, as written. Several
+// documents make one policy: labels add up, rules keep the order of the files.
+type Document struct {
+	// Labels puts sensitivity labels on columns.
+	Labels []LabelSpec `yaml:"labels,omitempty"`
+	// Masks tells, per label or detector class, how values are replaced. A
+	// label without an entry uses the one named "default", else redact.
+	Masks map[string]MaskSpec `yaml:"masks,omitempty"`
+	// Detectors tells which classes are looked for in values that no label
+	// covers, per connection.
+	Detectors []DetectorSpec `yaml:"detectors,omitempty"`
+	Rules     []RuleSpec     `yaml:"rules,omitempty"`
+	Tests     []TestSpec     `yaml:"tests,omitempty"`
+}
+
+// LabelSpec labels columns of the relations behind some connections.
+type LabelSpec struct {
+	// Connections are names or prefixes with one trailing "*"; none means all.
+	Connections []string `yaml:"connections,omitempty"`
+	// Columns maps schema.table.column to a label such as pii.email. Quote as
+	// SQL would: public."Order".ssn.
+	Columns map[string]string `yaml:"columns"`
+}
+
+// MaskSpec names a method and its settings.
+type MaskSpec struct {
+	// Method is redact, partial, hash or null.
+	Method string `yaml:"method" json:"method"`
+	// KeepLast is how many letters and digits partial leaves; 4 where absent.
+	KeepLast *int `yaml:"keep_last,omitempty" json:"keep_last,omitempty"`
+	// Text replaces the value under redact; "[redacted]" where absent.
+	Text string `yaml:"text,omitempty" json:"text,omitempty"`
+}
+
+// DetectorSpec switches value detectors on.
+type DetectorSpec struct {
+	Connections []string `yaml:"connections,omitempty"`
+	// Classes are detector classes such as credit_card; "*" is all.
+	Classes []string `yaml:"classes"`
+}
+
+// RuleSpec is one rule as written. Every matcher that is present must match;
+// within one matcher one entry is enough.
+type RuleSpec struct {
+	Name        string        `yaml:"name"`
+	Description string        `yaml:"description,omitempty"`
+	Who         *WhoSpec      `yaml:"who,omitempty"`
+	Connections *ConnSpec     `yaml:"connections,omitempty"`
+	Actions     []string      `yaml:"actions,omitempty"` // verbs, "sql.*" allowed
+	SQL         *SQLSpec      `yaml:"sql,omitempty"`
+	When        string        `yaml:"when,omitempty"` // CEL
+	Effect      string        `yaml:"effect"`
+	Reason      string        `yaml:"reason,omitempty"`
+	Hint        string        `yaml:"hint,omitempty"`
+	Unmask      []string      `yaml:"unmask,omitempty"`
+	Approval    *ApprovalSpec `yaml:"approval,omitempty"`
+}
+
+// WhoSpec matches the principal.
+type WhoSpec struct {
+	Groups []string `yaml:"groups,omitempty"`
+	Names  []string `yaml:"names,omitempty"`
+	Kinds  []string `yaml:"kinds,omitempty"`
+}
+
+// ConnSpec matches the connection.
+type ConnSpec struct {
+	Names     []string          `yaml:"names,omitempty"`
+	Protocols []string          `yaml:"protocols,omitempty"`
+	Labels    map[string]string `yaml:"labels,omitempty"`
+}
+
+// SQLSpec matches a statement.
+type SQLSpec struct {
+	Kinds     []string `yaml:"kinds,omitempty"`
+	Effects   []string `yaml:"effects,omitempty"`      // some effect is listed
+	Only      []string `yaml:"only_effects,omitempty"` // every effect is listed
+	Tables    []string `yaml:"tables,omitempty"`       // some table matches
+	OnlyTable []string `yaml:"only_tables,omitempty"`  // every table matches
+	Functions []string `yaml:"functions,omitempty"`
+	Unbounded *bool    `yaml:"unbounded,omitempty"`
+	Unknown   *bool    `yaml:"unknown,omitempty"`
+}
+
+// ApprovalSpec tells who may answer for a rule with require_approval.
+type ApprovalSpec struct {
+	Groups []string `yaml:"groups,omitempty"`
+	Names  []string `yaml:"names,omitempty"`
+	Quorum int      `yaml:"quorum,omitempty"`
+}
+
+// TestSpec is an example beside the rules: hoop policy test runs it.
+type TestSpec struct {
+	Name       string   `yaml:"name,omitempty"`
+	Principal  string   `yaml:"principal"`
+	Groups     []string `yaml:"groups,omitempty"`
+	Connection string   `yaml:"connection"`
+	Action     string   `yaml:"action,omitempty"` // "session.open" where sql is absent
+	SQL        string   `yaml:"sql,omitempty"`
+	Time       string   `yaml:"time,omitempty"` // RFC 3339
+	Expect     string   `yaml:"expect"`         // an effect
+	Rule       string   `yaml:"rule,omitempty"` // the rule expected to decide
+}
+
+// ColumnLabel is one label on one column, names folded as PostgreSQL folds them.
+type ColumnLabel struct {
+	Schema, Table, Column string
+	Label                 string
+}

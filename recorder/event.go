@@ -1,0 +1,89 @@
+// Package recorder writes the audit log and reads it back.
+//
+// # Scope
+//
+// It stores what it is given, in order, durably, so that later changes show.
+// It does not decide, mask or talk to a network. After one failed write it
+// refuses everything: a broker whose record is broken denies.
+package recorder
+
+import (
+	"time"
+
+	"hoop/policy"
+)
+
+// Type names what an event tells.
+type Type string
+
+// The types of events. A statement has one event before it is forwarded (or
+// refused) and, where it was forwarded, one when it is done.
+const (
+	BrokerStarted   Type = "broker.started"
+	BrokerStopped   Type = "broker.stopped"
+	ConfigReloaded  Type = "config.reloaded"
+	LoginSucceeded  Type = "login.succeeded"
+	LoginRefused    Type = "login.refused"
+	LoginEnded      Type = "login.ended"
+	SessionOpened   Type = "session.opened"
+	SessionRefused  Type = "session.refused"
+	SessionClosed   Type = "session.closed"
+	ActionDecided   Type = "action.decided"  // verdict written before forwarding
+	ActionFinished  Type = "action.finished" // rows, bytes, duration, outcome
+	ActionCancelled Type = "action.cancelled"
+)
+
+// Durability is how far an event must have got before Append returns.
+type Durability uint8
+
+// Synced is the zero value: the safe one.
+const (
+	Synced  Durability = iota // on the disk: survives a power cut
+	Written                   // handed to the operating system: survives a crash of the broker
+)
+
+// Event is one entry of the audit log. Index and Time are set by Append where
+// they are zero.
+type Event struct {
+	Index uint64    `json:"index"`
+	Time  time.Time `json:"time"`
+	Type  Type      `json:"type"`
+
+	Session    string `json:"session,omitempty"`
+	Connection string `json:"connection,omitempty"`
+	Protocol   string `json:"protocol,omitempty"`
+
+	Principal *policy.Principal `json:"principal,omitempty"`
+	Chain     policy.Chain      `json:"chain,omitempty"`
+	Client    string            `json:"client,omitempty"`  // remote address of the client
+	Binding   string            `json:"binding,omitempty"` // how possession of the key was proved: exporter or nonce
+
+	// Action numbers the actions of a session from 1; the finished event
+	// carries the number of the decided one.
+	Action uint64 `json:"action,omitempty"`
+	Verb   string `json:"verb,omitempty"`
+	Text   string `json:"text,omitempty"`   // exact, but for what detectors masked
+	Digest string `json:"digest,omitempty"` // SHA-256 over the exact text and parameters, keyed per log
+	// Exact is what Digest is computed over, where set; it is not written.
+	Exact  []byte      `json:"-"`
+	Params []Param     `json:"params,omitempty"`
+	SQL    *policy.SQL `json:"sql,omitempty"`
+
+	Verdict *policy.Verdict `json:"verdict,omitempty"`
+
+	Outcome    string         `json:"outcome,omitempty"` // ok, error, denied, cancelled, lost
+	Code       string         `json:"code,omitempty"`    // the protocol's own code, such as an SQLSTATE
+	Rows       int64          `json:"rows,omitempty"`
+	Bytes      int64          `json:"bytes,omitempty"` // sent to the client for this action
+	DurationUS int64          `json:"duration_us,omitempty"`
+	Masked     map[string]int `json:"masked,omitempty"` // label or class → values masked
+	Reason     string         `json:"reason,omitempty"`
+}
+
+// Param is one bound parameter, as text where it is text. Binary values that
+// are not understood are recorded in hexadecimal after "\x".
+type Param struct {
+	Value string `json:"value,omitempty"`
+	Null  bool   `json:"null,omitempty"`
+	OID   uint32 `json:"oid,omitempty"`
+}

@@ -29,7 +29,29 @@ type Session struct {
 	opened  atomic.Bool
 	closed  atomic.Bool
 	started time.Time
-	key     []byte
+}
+
+// NewSession makes a session that is not open yet. who says whose it is and
+// where it leads.
+func NewSession(deps Deps, id string, who *Admission) *Session {
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	return &Session{
+		ID: id, Principal: who.Principal, Chain: who.Chain, Connection: who.Connection,
+		Target: who.Target, Client: who.Client, Binding: who.Binding,
+		deps: deps, started: deps.Now(),
+	}
+}
+
+// Admission is who asks for what, verified.
+type Admission struct {
+	Principal  *policy.Principal
+	Chain      policy.Chain
+	Connection *policy.Connection
+	Target     *Target
+	Client     string
+	Binding    string
 }
 
 // Deps is what a session stands on. The broker fills it; each call reads the

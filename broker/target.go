@@ -9,7 +9,7 @@ import (
 type Target struct {
 	Host     string
 	Port     int
-	Socket   string // directory of a unix socket, instead of Host
+	Socket   string // path of a unix socket, instead of Host
 	Database string
 	// Databases lists further databases that a client may name; "*" is any.
 	Databases []string

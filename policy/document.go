@@ -26,11 +26,19 @@ type LabelSpec struct {
 
 // MaskSpec names a method and its settings.
 type MaskSpec struct {
-	// Method is redact, partial, hash or null.
+	// Method is redact, fixed, partial, hash, null, generalise or
+	// format_preserving.
 	Method string `yaml:"method" json:"method"`
 	// KeepLast is how many letters and digits partial leaves; 4 where absent.
 	KeepLast *int `yaml:"keep_last,omitempty" json:"keep_last,omitempty"`
-	// Text replaces the value under redact; "[redacted]" where absent.
+	// KeepSeparators leaves what is neither letter nor digit under partial;
+	// true where absent.
+	KeepSeparators *bool `yaml:"keep_separators,omitempty" json:"keep_separators,omitempty"`
+	// To is how far generalise goes: month or year for dates (an e-mail address
+	// becomes its domain, an IP address its network); month where absent.
+	To string `yaml:"to,omitempty" json:"to,omitempty"`
+	// Text replaces the value under redact and fixed; redact writes
+	// "[redacted]" where it is absent, fixed demands it.
 	Text string `yaml:"text,omitempty" json:"text,omitempty"`
 }
 

@@ -10,6 +10,7 @@
 package policy
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -39,6 +40,19 @@ func (e Effect) String() string {
 
 // MarshalText writes the word of the effect.
 func (e Effect) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// UnmarshalText reads the word of an effect. A word that it does not know is
+// an error and leaves Deny.
+func (e *Effect) UnmarshalText(word []byte) error {
+	for _, known := range []Effect{Deny, RequireApproval, Allow} {
+		if string(word) == known.String() {
+			*e = known
+			return nil
+		}
+	}
+	*e = Deny
+	return fmt.Errorf("%q is no effect: allow, require_approval or deny", word)
+}
 
 // Kind tells what sort of actor stands in a chain.
 type Kind string

@@ -1,0 +1,162 @@
+package recorder
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+const (
+	signingKeyFile = "log.key"
+	publicKeyFile  = "log.pub"
+	digestKeyFile  = "digest.key"
+)
+
+// openSigner reads the key that signs checkpoints and makes it on first use.
+// The key's name is the log's origin for ever.
+func openSigner(dir, file, origin string) (note.Signer, error) {
+	if file == "" {
+		file = filepath.Join(dir, signingKeyFile)
+	}
+	skey, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return makeSigner(dir, file, origin)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the log's signing key: %w", err)
+	}
+	signer, err := note.NewSigner(strings.TrimSpace(string(skey)))
+	if err != nil {
+		return nil, fmt.Errorf("read the log's signing key %s: %w", file, err)
+	}
+	if origin != "" && origin != signer.Name() {
+		return nil, fmt.Errorf("the log's origin is %q and the key %s is of %q", origin, file, signer.Name())
+	}
+	return signer, nil
+}
+
+func makeSigner(dir, file, origin string) (note.Signer, error) {
+	if segments, err := listSegments(dir); err != nil || len(segments) > 0 {
+		return nil, fmt.Errorf("the log in %s has segments and its signing key %s is missing", dir, file)
+	}
+	if origin == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return nil, fmt.Errorf("name the log: %w", err)
+		}
+		origin = "hoop/" + host
+	}
+	skey, vkey, err := note.GenerateKey(rand.Reader, origin)
+	if err != nil {
+		return nil, fmt.Errorf("make the log's signing key: %w", err)
+	}
+	signer, err := note.NewSigner(skey)
+	if err != nil {
+		return nil, fmt.Errorf("use %q as the log's origin: %w", origin, err)
+	}
+	if err := writeFile(filepath.Join(dir, publicKeyFile), []byte(vkey+"\n"), 0o644); err != nil {
+		return nil, fmt.Errorf("keep the log's public key: %w", err)
+	}
+	if err := writeFile(file, []byte(skey+"\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("keep the log's signing key: %w", err)
+	}
+	return signer, nil
+}
+
+// PublicKey gives the key that checks the checkpoints of the log in dir. Who
+// does not trust that folder keeps a copy elsewhere.
+func PublicKey(dir string) (string, error) {
+	key, err := os.ReadFile(filepath.Join(dir, publicKeyFile))
+	if err != nil {
+		return "", fmt.Errorf("read the log's public key: %w", err)
+	}
+	return strings.TrimSpace(string(key)), nil
+}
+
+// digester computes keyed digests. A plain hash of a short statement could be
+// guessed; with the log's secret only its owner can compare.
+type digester struct {
+	key  []byte
+	pool sync.Pool // of *mac
+}
+
+type mac struct {
+	hash.Hash
+	sum [sha256.Size]byte
+	hex [2 * sha256.Size]byte
+}
+
+func openDigester(dir string) (*digester, error) {
+	file := filepath.Join(dir, digestKeyFile)
+	key, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		key = make([]byte, sha256.Size)
+		if _, err := rand.Read(key); err != nil {
+			return nil, fmt.Errorf("make the log's digest key: %w", err)
+		}
+		err = writeFile(file, key, 0o600)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keep the log's digest key: %w", err)
+	}
+	if len(key) != sha256.Size {
+		return nil, fmt.Errorf("the log's digest key %s has %d bytes, not %d", file, len(key), sha256.Size)
+	}
+	d := &digester{key: key}
+	d.pool.New = func() any { return &mac{Hash: hmac.New(sha256.New, d.key)} }
+	return d, nil
+}
+
+// digest is HMAC-SHA-256 in lower-case hexadecimal.
+func (d *digester) digest(exact []byte) string {
+	m := d.pool.Get().(*mac)
+	m.Reset()
+	m.Write(exact)
+	hex.Encode(m.hex[:], m.Sum(m.sum[:0]))
+	s := string(m.hex[:])
+	d.pool.Put(m)
+	return s
+}
+
+// writeFile makes a small file whole or not at all, and durable.
+func writeFile(path string, data []byte, mode fs.FileMode) error {
+	tmp := path + ".tmp"
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	return errors.Join(err, d.Close())
+}

@@ -16,6 +16,25 @@ type Statement struct {
 	// and Position its place in the whole string, in characters from 1.
 	SyntaxError string
 	Position    int
+	// Copy is set for COPY alone.
+	Copy *CopyFacts
+}
+
+// CopyFacts is what a COPY statement says, with PostgreSQL's defaults for its
+// format filled in.
+type CopyFacts struct {
+	Table     string   // as in policy.SQL.Tables; "" where Query is true
+	Columns   []string // as listed; nil means all
+	Query     bool     // COPY (query) TO
+	To        bool     // TO rather than FROM
+	Format    string   // text, csv or binary
+	Delimiter string
+	Null      string
+	Quote     string // csv only
+	Escape    string // csv only
+	Header    bool
+	File      bool // a file of the server, not the client
+	Program   bool
 }
 
 // Analyzer understands SQL. It is safe for concurrent use.

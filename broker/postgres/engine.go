@@ -13,9 +13,11 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
-	"syscall"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"hoop/broker"
@@ -41,6 +43,10 @@ type Engine struct {
 	analyzer  Analyzer
 	log       *slog.Logger
 	handshake time.Duration
+
+	cancels cancels
+	scram   scramCache
+	tls     tlsCache
 }
 
 var _ broker.Engine = (*Engine)(nil)
@@ -57,26 +63,55 @@ func New(opts Options) *Engine {
 	return e
 }
 
-// upstream is an authenticated connection to the target, ready for queries.
-type upstream struct {
-	conn    net.Conn
-	raw     syscall.Conn // the socket beneath TLS; nil where there is none
-	pid     uint32
-	secret  []byte
-	params  map[string]string // as the target reported them
-	version string            // server_version
-}
-
-// Serve runs one client connection; see broker.Engine.
+// Serve runs one client connection to its end: a session or a cancel request.
+// See broker.Engine.
 func (e *Engine) Serve(ctx context.Context, client net.Conn, s *broker.Session) error {
 	defer client.Close()
-	up, err := e.connect(ctx, s, s.Target.Database, nil)
-	if err != nil {
-		return err
-	}
-	defer up.conn.Close()
-	return newRelay(e, s, client, up).run(ctx)
+	return e.guard(s, func() error { return e.serve(ctx, client, s) })
 }
 
-// Refuse tells the client why it gets nothing; see broker.Engine.
-func (e *Engine) Refuse(client net.Conn, d *broker.Denial) error { return client.Close() }
+// guard turns a panic in f into an error, so that it ends one session and not
+// the broker. Every goroutine of a session runs under it. The value of a panic
+// may hold payload and is logged only where it is the runtime's own.
+func (e *Engine) guard(s *broker.Session, f func() error) (err error) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		what := fmt.Sprintf("%T", p)
+		if re, ok := p.(runtime.Error); ok {
+			what = re.Error()
+		}
+		e.log.Error("a session panicked", "session", s.ID, "connection", s.Connection.Name,
+			"panic", what, "stack", string(debug.Stack()))
+		err = fmt.Errorf("session %s: internal error", s.ID)
+	}()
+	return f()
+}
+
+func (e *Engine) serve(ctx context.Context, client net.Conn, s *broker.Session) error {
+	p, err := e.awaitStartup(ctx, client)
+	if err != nil || p == nil {
+		return e.tell(ctx, client, err)
+	}
+	if p.code == codeCancel {
+		return e.cancel(ctx, s, p)
+	}
+	waitCtx, stop := watch(ctx, client)
+	up, err := e.open(waitCtx, s, p)
+	client = stop()
+	if err != nil {
+		return e.tell(ctx, client, err)
+	}
+	defer up.close()
+	c, err := e.cancels.add(s, up, p.keySize())
+	if err != nil {
+		return e.tell(ctx, client, err)
+	}
+	defer e.cancels.remove(c)
+	if err := e.greet(client, p, c, up); err != nil {
+		return err
+	}
+	return newRelay(e, s, client, up).run(ctx)
+}

@@ -1,22 +1,80 @@
 package policy
 
-// Policy is every rule, label and mask in force, compiled. It never changes.
-type Policy struct{}
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
 
-// Compile checks documents and makes them one policy.
-func Compile(docs []Document) (*Policy, error) { return &Policy{}, nil }
+// Policy is every rule, label and mask in force, compiled. It never changes and
+// is safe for concurrent use. The zero value, and nil, deny everything.
+type Policy struct {
+	rules     []*rule
+	labels    []labelSet
+	masks     map[string]MaskSpec
+	detectors []detectorSet
+	digest    string
+}
 
-// Evaluate gives the verdict on one action.
-func (p *Policy) Evaluate(in *Input) Verdict { return Verdict{} }
+// Compile checks documents and makes them one policy. The error is Problems:
+// everything that is wrong, not only the first.
+func Compile(docs []Document) (*Policy, error) {
+	conditions, err := newConditions()
+	if err != nil {
+		return nil, err
+	}
+	check := &checker{}
+	p := &Policy{masks: map[string]MaskSpec{}}
+	rules := &ruleCompiler{checker: check, conditions: conditions, names: map[string]bool{}}
+	for i := range docs {
+		check.document = i
+		p.add(check, rules, &docs[i])
+	}
+	if len(check.found) > 0 {
+		return nil, check.found
+	}
+	if p.digest, err = digest(docs); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
 
-// Labels lists the column labels that hold on a connection.
-func (p *Policy) Labels(c *Connection) []ColumnLabel { return nil }
-
-// Mask gives the mask of a label or detector class.
-func (p *Policy) Mask(label string) MaskSpec { return MaskSpec{Method: "redact"} }
-
-// Detectors lists the detector classes switched on for a connection.
-func (p *Policy) Detectors(c *Connection) []string { return nil }
+func (p *Policy) add(check *checker, rules *ruleCompiler, doc *Document) {
+	for i := range doc.Labels {
+		p.labels = append(p.labels, check.labels(fmt.Sprintf("labels[%d]", i), &doc.Labels[i]))
+	}
+	check.masks(doc.Masks, p.masks)
+	for i := range doc.Detectors {
+		p.detectors = append(p.detectors, check.detector(fmt.Sprintf("detectors[%d]", i), &doc.Detectors[i]))
+	}
+	for i := range doc.Rules {
+		p.rules = append(p.rules, rules.rule(fmt.Sprintf("rules[%d]", i), &doc.Rules[i]))
+	}
+	for i := range doc.Tests {
+		check.test(fmt.Sprintf("tests[%d]", i), &doc.Tests[i])
+	}
+}
 
 // Digest identifies the policy: SHA-256 over the documents, in hexadecimal.
-func (p *Policy) Digest() string { return "" }
+// Tests do not count: they change no verdict.
+func (p *Policy) Digest() string {
+	if p == nil {
+		return ""
+	}
+	return p.digest
+}
+
+// digest hashes the documents as JSON: struct fields keep their order and map
+// keys are sorted, so equal documents have equal bytes.
+func digest(docs []Document) (string, error) {
+	h := sha256.New()
+	enc := json.NewEncoder(h)
+	for _, d := range docs {
+		d.Tests = nil
+		if err := enc.Encode(d); err != nil {
+			return "", fmt.Errorf("digest the policy: %w", err)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

@@ -50,7 +50,13 @@ type DetectorSpec struct {
 }
 
 // RuleSpec is one rule as written. Every matcher that is present must match;
-// within one matcher one entry is enough.
+// within one list one entry is enough. Rules are asked in written order and the
+// first that matches decides; where none does, the answer is deny.
+//
+// Where it cannot be known whether a rule matches, it denies but does not
+// allow, and an approval is asked for rather than not. That is so for
+// statements that were not understood, which no wildcard reaches either: a rule
+// allows them by their exact verb, or by sql: {unknown: true}.
 type RuleSpec struct {
 	Name        string        `yaml:"name"`
 	Description string        `yaml:"description,omitempty"`
@@ -70,17 +76,28 @@ type RuleSpec struct {
 type WhoSpec struct {
 	Groups []string `yaml:"groups,omitempty"`
 	Names  []string `yaml:"names,omitempty"`
-	Kinds  []string `yaml:"kinds,omitempty"`
+	// Kinds speak of everybody who acts, the principal and the chain behind it.
+	// A rule for persons alone does not allow what an agent does for a person;
+	// a rule that denies agents reaches it.
+	Kinds []string `yaml:"kinds,omitempty"`
 }
 
-// ConnSpec matches the connection.
+// ConnSpec matches the connection. Every label must match.
 type ConnSpec struct {
 	Names     []string          `yaml:"names,omitempty"`
 	Protocols []string          `yaml:"protocols,omitempty"`
 	Labels    map[string]string `yaml:"labels,omitempty"`
 }
 
-// SQLSpec matches a statement.
+// SQLSpec matches a statement, and nothing that is not SQL.
+//
+// Tables and functions are written as SQL names them, with one * at the end
+// where wanted: customers, public.customers, audit_*, public.*,
+// public."Order". Where both the rule and the statement name a schema, both
+// must be equal; where neither does, the names must be. Where only one of them
+// does, search_path decides which object is meant, so the rule may match:
+// public.customers in a deny rule reaches the text customers, and customers in
+// an allow rule does not let evil.customers through.
 type SQLSpec struct {
 	Kinds     []string `yaml:"kinds,omitempty"`
 	Effects   []string `yaml:"effects,omitempty"`      // some effect is listed
@@ -104,8 +121,10 @@ type TestSpec struct {
 	Name       string   `yaml:"name,omitempty"`
 	Principal  string   `yaml:"principal"`
 	Groups     []string `yaml:"groups,omitempty"`
+	Kind       string   `yaml:"kind,omitempty"`   // person where absent
+	Agents     []string `yaml:"agents,omitempty"` // who acts for the principal, outermost first
 	Connection string   `yaml:"connection"`
-	Action     string   `yaml:"action,omitempty"` // "session.open" where sql is absent
+	Action     string   `yaml:"action,omitempty"` // a verb; session.open where it and sql are absent
 	SQL        string   `yaml:"sql,omitempty"`
 	Time       string   `yaml:"time,omitempty"` // RFC 3339
 	Expect     string   `yaml:"expect"`         // an effect

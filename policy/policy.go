@@ -130,7 +130,8 @@ type SQL struct {
 	Functions []string `json:"functions,omitempty"` // called by name; sorted
 	Settings  []string `json:"settings,omitempty"`  // changed by SET, RESET or set_config
 	// HasWhere is true where an UPDATE or DELETE carries a condition that is
-	// not constant; Unbounded is true for one that may touch every row.
+	// not constant; Unbounded is true where some UPDATE, DELETE, MERGE or
+	// TRUNCATE in the statement may touch every row.
 	HasWhere  bool `json:"has_where"`
 	Unbounded bool `json:"unbounded"`
 	// Multi is true where the statement came with others in one string.

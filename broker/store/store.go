@@ -13,6 +13,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -23,11 +24,17 @@ import (
 
 // Errors that callers branch on.
 var (
-	// ErrNotFound is the answer for a key that is absent or past its end.
-	ErrNotFound = errors.New("not in the store")
+	// ErrNotFound is the answer for a key that is absent or past its end. It is
+	// fs.ErrNotExist too, for callers that do not know this package.
+	ErrNotFound error = notFound{}
 	// ErrLocked says that another process has the directory.
 	ErrLocked = errors.New("in use by another broker")
 )
+
+type notFound struct{}
+
+func (notFound) Error() string        { return "not in the store" }
+func (notFound) Is(target error) bool { return target == fs.ErrNotExist }
 
 const (
 	file        = "state.db"

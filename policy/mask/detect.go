@@ -1,28 +1,182 @@
 package mask
 
-// Context is what stands around a value.
+import (
+	"bytes"
+	"fmt"
+)
+
+// Context is what is known of a text besides its bytes.
 type Context struct {
 	Name string // column name, JSON path
 }
 
 // Detectors looks for classes of values. It is safe for concurrent use.
-type Detectors struct{}
-
-// NewDetectors makes detectors for the classes ("*" is all); method gives the
-// mask of each class.
-func NewDetectors(classes []string, method func(class string) (*Method, error)) (*Detectors, error) {
-	return &Detectors{}, nil
+type Detectors struct {
+	index   *index
+	formats []keyFormat
+	enabled uint64 // a bit for each class
+	names   []string
+	methods []*Method
 }
 
-// Candidate is a stretch of bytes in which a value may lie.
-type Candidate struct{ Start, End int32 }
+// NewDetectors makes detectors for the classes ("*" is all); method gives the
+// mask of each class. An unknown class is an error.
+func NewDetectors(classes []string, method func(class string) (*Method, error)) (*Detectors, error) {
+	d := &Detectors{index: sharedIndex(), formats: sharedFormats(), names: classNames()}
+	d.methods = make([]*Method, len(d.names))
+	for _, name := range classes {
+		if err := d.enable(name); err != nil {
+			return nil, err
+		}
+	}
+	for c, name := range d.names {
+		if d.enabled&(1<<c) == 0 {
+			continue
+		}
+		m, err := method(name)
+		if err != nil {
+			return nil, fmt.Errorf("detector %s: %w", name, err)
+		}
+		d.methods[c] = m
+	}
+	return d, nil
+}
 
-// Candidates appends stretches of run to dst such that every value that
-// MaskText would find in any part of run overlaps one of them.
-func (d *Detectors) Candidates(dst []Candidate, run []byte) []Candidate { return dst }
+func (d *Detectors) enable(name string) error {
+	for c, known := range d.names {
+		if name == known || name == "*" {
+			d.enabled |= 1 << c
+			if name != "*" {
+				return nil
+			}
+		}
+	}
+	if name != "*" {
+		return fmt.Errorf("unknown detector class %q: use *, %s", name, joined(d.names))
+	}
+	return nil
+}
+
+func joined(names []string) string {
+	return string(bytes.Join(byteSlices(names), []byte(", ")))
+}
+
+func byteSlices(names []string) [][]byte {
+	out := make([][]byte, len(names))
+	for i, n := range names {
+		out[i] = []byte(n)
+	}
+	return out
+}
+
+// few is how many findings a text may have before they need the heap.
+const few = 8
+
+// Find appends what text holds to dst, in order and without overlaps.
+func (d *Detectors) Find(dst []Finding, text []byte, c Context) []Finding {
+	for _, f := range d.find(text, c) {
+		dst = append(dst, Finding{Class: d.names[f.class], Start: f.start, End: f.end})
+	}
+	return dst
+}
+
+func (d *Detectors) find(text []byte, c Context) []finding {
+	if d.enabled == 0 || len(text) == 0 {
+		return nil
+	}
+	if bytes.IndexByte(text, escape) >= 0 {
+		return d.findBelowEscapes(text, c)
+	}
+	s := scanner{d: d, text: text, name: c.Name}
+	s.scan()
+	return s.findings()
+}
+
+// findings gives what was found, nil where that is nothing.
+func (s *scanner) findings() []finding {
+	if s.n == 0 {
+		return nil
+	}
+	return resolve(append(append(make([]finding, 0, s.n+len(s.more)), s.first[:s.n]...), s.more...))
+}
+
+// resolve sorts findings and lets the longer of two overlapping ones stand; of
+// two on the same bytes, the class that comes first.
+func resolve(fs []finding) []finding {
+	if len(fs) < 2 {
+		return fs
+	}
+	for i := 1; i < len(fs); i++ {
+		for j := i; j > 0 && fs[j].start < fs[j-1].start; j-- {
+			fs[j], fs[j-1] = fs[j-1], fs[j]
+		}
+	}
+	kept := fs[:1]
+	for _, f := range fs[1:] {
+		last := &kept[len(kept)-1]
+		switch {
+		case f.start >= last.end:
+			kept = append(kept, f)
+		case f.end-f.start > last.end-last.start,
+			f.end-f.start == last.end-last.start && f.class < last.class:
+			*last = f
+		}
+	}
+	return kept
+}
 
 // MaskText appends text with every finding replaced to dst and calls found
 // once for each. Where nothing is found it appends nothing and reports false.
+// A method that has no replacement leaves nothing in the place of the value.
 func (d *Detectors) MaskText(dst, text []byte, c Context, found func(class string)) ([]byte, bool) {
-	return dst, false
+	fs := d.find(text, c)
+	if len(fs) == 0 {
+		return dst, false
+	}
+	done := 0
+	for _, f := range fs {
+		dst = append(dst, text[done:f.start]...)
+		dst, _ = d.methods[f.class].Apply(dst, text[f.start:f.end], Text, false)
+		done = f.end
+		if found != nil {
+			found(d.names[f.class])
+		}
+	}
+	return append(dst, text[done:]...), true
+}
+
+// Candidate is a stretch of bytes that a closer look is due to.
+type Candidate struct{ Start, End int32 }
+
+// Candidates appends stretches of run to dst. A part of run in which no
+// candidate begins or ends holds nothing that MaskText would find, whatever
+// its context: so one pass over many values, with anything in between, tells
+// which of them to look at. It allocates nothing where dst has room.
+func (d *Detectors) Candidates(dst []Candidate, run []byte) []Candidate {
+	if d.enabled == 0 || len(run) == 0 {
+		return dst
+	}
+	s := scanner{d: d, text: run, onlySpots: true, spots: dst}
+	s.scan()
+	s.escapes()
+	return s.spots
+}
+
+func (s *scanner) spot(start, end int) {
+	s.spots = append(s.spots, Candidate{Start: int32(start), End: int32(end)})
+}
+
+// escapes adds escape sequences: what they divide was not seen as one.
+func (s *scanner) escapes() {
+	for at := 0; ; {
+		n := bytes.IndexByte(s.text[at:], escape)
+		if n < 0 {
+			return
+		}
+		at += n
+		if sequence(s.text[at:]) > 0 {
+			s.spot(at, at+1)
+		}
+		at++
+	}
 }

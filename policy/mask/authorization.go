@@ -1,0 +1,130 @@
+package mask
+
+import (
+	"bytes"
+	"encoding/base64"
+)
+
+// authorization checks what follows "Basic " or "Bearer " at p: credentials in
+// base64 (RFC 7617 §2) or an opaque token (RFC 6750 §2.1).
+func (s *scanner) authorization(p int) {
+	n := run(s.text[p:], setAll, 2048)
+	if n < 12 {
+		return
+	}
+	token := s.text[p : p+n]
+	if decodesToPair(token) || n >= 20 && random(token) {
+		s.found(genericSecret, p, p+n)
+	}
+}
+
+// decodesToPair reports whether a token is base64 of user:password.
+func decodesToPair(token []byte) bool {
+	var buf [192]byte
+	token = bytes.TrimRight(token, "=")
+	if len(token) > 256 {
+		return false
+	}
+	n, err := base64.RawStdEncoding.Decode(buf[:], token)
+	if err != nil || bytes.IndexByte(buf[:n], ':') < 1 {
+		return false
+	}
+	for _, c := range buf[:n] {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// crypt checks for a password hash in the format of crypt(3) at p.
+func (s *scanner) crypt(p int) {
+	end := p
+	for end < len(s.text) && (setAlnum.has(s.text[end]) || bytes.IndexByte([]byte("./$=,+-"), s.text[end]) >= 0) {
+		end++
+	}
+	if end-p >= 20 && bytes.Count(s.text[p:end], []byte("$")) >= 2 && random(s.text[p:end]) {
+		s.found(genericSecret, p, end)
+	}
+}
+
+// pgpass checks for a line host:port:database:user:password (PostgreSQL,
+// "The Password File") of which p is where the database begins.
+func (s *scanner) pgpass(p int) {
+	line := s.text[p:]
+	if n := bytes.IndexAny(line, "\r\n\\ \t\""); n >= 0 {
+		line = line[:n]
+	}
+	fields := 0
+	for i, c := range line {
+		if c != ':' {
+			continue
+		}
+		if fields++; fields == 2 {
+			v := secretValue{start: p + i + 1, end: p + len(line)}
+			if v.end > v.start && v.plausible(s.text, namePassword) {
+				s.found(genericSecret, v.start, v.end)
+			}
+			return
+		}
+	}
+}
+
+// option checks the value of a command's "-p" or "-u" that stands at [p,q):
+// a password after login, user:password after curl.
+func (s *scanner) option(p, q int) {
+	begin := max(0, p-80)
+	if n := bytes.LastIndexByte(s.text[begin:p], '\n'); n >= 0 {
+		begin += n + 1
+	}
+	command := s.text[begin:p]
+	v, ok := s.valueAt(q)
+	if !ok {
+		return
+	}
+	if s.text[q-2] == 'u' {
+		n := bytes.IndexByte(s.text[v.start:v.end], ':')
+		if n < 0 || !bytes.Contains(command, []byte("curl")) {
+			return
+		}
+		v.start += n + 1
+	} else {
+		if !bytes.Contains(command, []byte("login")) && !bytes.Contains(command, []byte("mysql")) {
+			return
+		}
+		v.bare = !v.quoted
+	}
+	if v.end > v.start && v.plausible(s.text, namePassword) {
+		s.found(genericSecret, v.start, v.end)
+	}
+}
+
+const maxURL = 256 // bytes of a URL before "@" that are read
+
+// urlPassword checks for scheme://user:password before the "@" at p (RFC 3986
+// §3.2.1) and reports whether p ends such credentials, with or without one.
+func (s *scanner) urlPassword(p int) bool {
+	colon, start := -1, p
+	for ; start > 0 && p-start < maxURL; start-- {
+		c := s.text[start-1]
+		if isSpace(c) || c == '"' || c == '\'' || c == '<' || c == '>' || c == ',' {
+			return false
+		}
+		if c == '/' && start >= 3 && s.text[start-2] == '/' && s.text[start-3] == ':' {
+			break
+		}
+		if c == ':' {
+			colon = start - 1
+		}
+	}
+	if start == 0 || p-start >= maxURL {
+		return false
+	}
+	if colon < 0 || colon+1 == p {
+		return true
+	}
+	if value := s.text[colon+1 : p]; len(value) >= 3 && !isPlaceholder(value) {
+		s.found(genericSecret, colon+1, p)
+	}
+	return true
+}

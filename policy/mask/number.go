@@ -1,0 +1,190 @@
+package mask
+
+// group is one run of digits of a number that is written in groups.
+type group struct {
+	start, end int
+	sep        byte // what separates it from the group before; 0 for the first
+}
+
+func (g *group) len() int { return g.end - g.start }
+
+// maxGroups bounds how much of a table of figures is looked at as one number;
+// the rest is looked at next.
+const maxGroups = 16
+
+// minNumber is the fewest digits of any number that is looked for.
+const minNumber = 7
+
+// numbers looks at the digits and separators that begin at p: for cards, social
+// security numbers and phone numbers.
+func (s *scanner) numbers(p int) {
+	if p < s.numbersEnd || p < s.closedEnd {
+		return
+	}
+	for p < len(s.text) && isNumberByte(s.text[p]) {
+		if !isDigit(s.text[p]) {
+			p++
+			continue
+		}
+		var groups [maxGroups]group
+		n, digits := s.split(groups[:], p)
+		p = groups[n-1].end
+		if digits >= minNumber {
+			s.grouped(groups[:n], digits)
+		}
+	}
+	s.numbersEnd = p
+}
+
+func isNumberByte(c byte) bool {
+	switch c {
+	case ' ', '-', '.', '(', ')', '/', '+', '%', 0xc2, 0xe2, 0x80, 0x90, 0x91, 0x93, 0xa0, 0xaf:
+		return true
+	}
+	return isDigit(c)
+}
+
+// split parses groups of digits from p on.
+func (s *scanner) split(groups []group, p int) (n, digits int) {
+	var sep byte
+	for {
+		end := p
+		for end < len(s.text) && isDigit(s.text[end]) {
+			end++
+		}
+		groups[n] = group{start: p, end: end, sep: sep}
+		digits += end - p
+		n++
+		if n == len(groups) {
+			return n, digits
+		}
+		size := 0
+		if sep, size = separator(s.text[end:]); size == 0 || end+size == len(s.text) {
+			return n, digits
+		}
+		p = end + size
+	}
+}
+
+// maxSeparator is the longest separator between the digits of one number.
+const maxSeparator = 4
+
+// separator reads what stands between two groups and gives its kind: the
+// printing character if there is one, else a space. Size 0 means that no digit
+// follows.
+func separator(text []byte) (kind byte, size int) {
+	kind = ' '
+	for size < maxSeparator && size < len(text) {
+		c, n := separatorAt(text[size:])
+		if n == 0 {
+			break
+		}
+		if c != ' ' {
+			if kind != ' ' && !(kind == ')' && c == '-') && c != '(' {
+				return 0, 0
+			}
+			kind = c
+		}
+		size += n
+	}
+	if size == 0 || size >= len(text) || size > maxSeparator || !isDigit(text[size]) {
+		return 0, 0
+	}
+	return kind, size
+}
+
+// separatorAt reads one separating character: plain, in UTF-8 or in percent
+// encoding (RFC 3986 §2.1).
+func separatorAt(text []byte) (kind byte, size int) {
+	switch c := text[0]; c {
+	case ' ', '-', '.', '(', ')', '/', '+':
+		return c, 1
+	case 0xc2:
+		if len(text) > 1 && text[1] == 0xa0 { // no-break space
+			return ' ', 2
+		}
+	case 0xe2:
+		if len(text) > 2 && text[1] == 0x80 {
+			switch text[2] {
+			case 0x90, 0x91, 0x93: // hyphen, non-breaking hyphen, en dash
+				return '-', 3
+			case 0xaf: // narrow no-break space
+				return ' ', 3
+			}
+		}
+	case '%':
+		if len(text) > 2 && text[1] == '2' {
+			switch text[2] {
+			case '0', 'B', 'b':
+				return ' ', 3
+			case 'D', 'd':
+				return '-', 3
+			}
+		}
+	}
+	return 0, 0
+}
+
+// grouped looks at the groups of one number, or of several side by side.
+func (s *scanner) grouped(groups []group, digits int) {
+	if s.onlySpots {
+		s.spot(groups[0].start, groups[len(groups)-1].end)
+		return
+	}
+	for i := 0; i < len(groups); {
+		used := s.card(groups, i)
+		if used == 0 {
+			used = s.socialSecurity(groups, i)
+		}
+		if used == 0 {
+			used = s.phoneNumber(groups, i)
+		}
+		i += max(used, 1)
+	}
+}
+
+// bounded reports whether the groups from i to last stand for themselves and
+// are not cut out of a longer number, code or word.
+func (s *scanner) bounded(groups []group, i, last int) bool {
+	if i > 0 && glues(groups[i].sep) || last+1 < len(groups) && glues(groups[last+1].sep) {
+		return false
+	}
+	return s.startsClean(groups[i].start) && s.endsClean(groups[last].end)
+}
+
+// glues reports whether a separator binds groups so closely that a part of
+// them means nothing.
+func glues(sep byte) bool { return sep == '-' || sep == '.' || sep == '/' }
+
+func (s *scanner) startsClean(p int) bool {
+	if p == 0 {
+		return true
+	}
+	c := s.text[p-1]
+	if isLetter(c) {
+		return s.escaped(p)
+	}
+	if c == '.' && p > 1 && isWordByte(s.text[p-2]) {
+		return false
+	}
+	return !isDigit(c)
+}
+
+func (s *scanner) endsClean(p int) bool {
+	if p == len(s.text) {
+		return true
+	}
+	if c := s.text[p]; c == '.' {
+		return p+1 == len(s.text) || !isWordByte(s.text[p+1])
+	} else {
+		return !isLetter(c) && !isDigit(c) && c != '_'
+	}
+}
+
+// digitsOf collects the digits of some groups.
+func (s *scanner) digitsOf(buf []byte, groups []group) []byte {
+	for i := range groups {
+		buf = append(buf, s.text[groups[i].start:groups[i].end]...)
+	}
+	return buf
+}

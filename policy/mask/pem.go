@@ -1,0 +1,84 @@
+package mask
+
+import (
+	"bytes"
+	"encoding/base64"
+)
+
+const (
+	pemDashes   = "-----"
+	maxPEMLabel = 80
+)
+
+// pem checks for a private key whose armour begins at p (RFC 7468 §2). One
+// that is cut off is found to where its base64 ends.
+func (s *scanner) pem(p int) {
+	label := s.text[p+len(pemBegin):]
+	label = label[:min(len(label), maxPEMLabel)]
+	n := bytes.Index(label, []byte(pemDashes))
+	if n < 0 {
+		n = bytes.IndexAny(label, "\r\n\\")
+	}
+	if n < 0 {
+		n = len(label)
+	}
+	if !bytes.Contains(label[:n], []byte("PRIVATE KEY")) {
+		return
+	}
+	body := p + len(pemBegin) + n
+	if body+len(pemDashes) <= len(s.text) && s.text[body] == '-' {
+		body += len(pemDashes)
+	}
+	s.found(privateKey, p, s.pemEnd(body))
+}
+
+// pemEnd gives where the armour ends whose body begins at p.
+func (s *scanner) pemEnd(p int) int {
+	for i := p; i < len(s.text); i++ {
+		switch c := s.text[i]; {
+		case c == '-':
+			if end := s.pemFooter(i); end > 0 {
+				return end
+			}
+		case setB64.has(c), isSpace(c), c == '\\', c == ':', c == ',', c == '>', c == '|', c == '(', c == ')', c == '.':
+		default:
+			return trimSpace(s.text, p, i)
+		}
+	}
+	return trimSpace(s.text, p, len(s.text))
+}
+
+// pemFooter gives the end of "-----END … -----" at p, 0 where there is none.
+func (s *scanner) pemFooter(p int) int {
+	const end = "-----END "
+	rest := s.text[p:]
+	if !bytes.HasPrefix(rest, []byte(end)) {
+		return 0
+	}
+	label := rest[len(end):]
+	label = label[:min(len(label), maxPEMLabel)]
+	if n := bytes.Index(label, []byte(pemDashes)); n >= 0 {
+		return p + len(end) + n + len(pemDashes)
+	}
+	return p + len(end) + run(label, setUpper|setDigit, maxPEMLabel)
+}
+
+func trimSpace(text []byte, from, end int) int {
+	for end > from && isSpace(text[end-1]) {
+		end--
+	}
+	return end
+}
+
+// pem64 checks for a private key in base64 as a whole, as kubeconfig files
+// hold it: p is where "-----BEGIN" stands encoded.
+func (s *scanner) pem64(p int) {
+	n := run(s.text[p:], setB64, len(s.text))
+	var buf [96]byte
+	head := min(n, 120) &^ 3
+	m, err := base64.StdEncoding.Decode(buf[:], s.text[p:p+head])
+	if err != nil || !bytes.Contains(buf[:m], []byte("PRIVATE KEY")) {
+		return
+	}
+	s.found(privateKey, p, p+n)
+}

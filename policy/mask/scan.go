@@ -1,0 +1,185 @@
+package mask
+
+import (
+	"math/bits"
+	"sync"
+)
+
+// Finding is a stretch of text that holds a sensitive value, never the value.
+type Finding struct {
+	Class      string
+	Start, End int // bytes
+}
+
+type finding struct {
+	start, end int
+	class      class
+}
+
+// scanner looks through one text once. It is used by one goroutine and made
+// anew, on the stack, for each text.
+type scanner struct {
+	d    *Detectors
+	text []byte
+	name string // what the text is called: a column, a JSON path
+
+	first [few]finding // in the struct, so that a text with few needs no heap
+	n     int
+	more  []finding
+
+	onlySpots bool // keep the places to look at, look no closer
+	spots     []Candidate
+
+	numbersEnd int // numbers before it have been looked at
+	closedEnd  int // what begins before it lies in a key that was found
+
+	namesEnd int // names that end before it have been looked at
+
+	nameHints hints
+	named     bool // nameHints is set
+}
+
+// sharedIndex is the index of the built-in literals. It never changes.
+var sharedIndex = sync.OnceValue(func() *index { return newIndex(builtinLiterals()) })
+
+// stride is how many blocks are classified at once: 2 KiB, which stays in the
+// first-level cache.
+const stride = 32
+
+// scan finds what the text holds, in no particular order.
+func (s *scanner) scan() {
+	if len(s.text) <= blockSize {
+		var blocks [2]block
+		var buf [blockSize + padding]byte
+		copy(buf[:], s.text)
+		s.d.index.tables.classify(blocks[:1], buf[:])
+		s.block(&blocks[0], &blocks[1], carry{}, 0)
+		return
+	}
+	var blocks [stride + 1]block
+	var tail [blockSize + padding]byte
+	var c carry
+	have := 0 // blocks left over from the stride before, 0 or 1
+	for at := 0; at < len(s.text); {
+		n := min((len(s.text)-at-padding)/blockSize, stride)
+		if n > 0 {
+			s.d.index.tables.classify(blocks[have:have+n], s.text[at:])
+		} else {
+			n = 1
+			tail = [blockSize + padding]byte{}
+			copy(tail[:], s.text[at:])
+			s.d.index.tables.classify(blocks[have:have+1], tail[:])
+		}
+		for i := range have + n - 1 {
+			c = s.block(&blocks[i], &blocks[i+1], c, at+(i-have)*blockSize)
+		}
+		blocks[0], have = blocks[have+n-1], 1
+		at += n * blockSize
+	}
+	s.block(&blocks[0], &block{}, c, (len(s.text)-1)/blockSize*blockSize)
+}
+
+// carry is what a block needs of the one before it.
+type carry struct {
+	digit, near, long uint64
+}
+
+// block finds where in one block a verifier must look, and calls it. next
+// holds the masks of the 64 bytes after it.
+func (s *scanner) block(b, next *block, c carry, at int) carry {
+	for m := b.literal; m != 0; m &= m - 1 {
+		s.literal(at + bits.TrailingZeros64(m))
+	}
+	for m := b.at; m != 0; m &= m - 1 {
+		s.atSign(at+bits.TrailingZeros64(m), 1)
+	}
+	// An IBAN begins with two letters and two digits.
+	m := b.alpha & after(b.alpha, next.alpha, 1) & after(b.digit, next.digit, 2) & after(b.digit, next.digit, 3)
+	for ; m != 0; m &= m - 1 {
+		s.account(at + bits.TrailingZeros64(m))
+	}
+	long, near := longNumbers(b, next, c)
+	for m := long &^ (long<<1 | c.long>>63); m != 0; m &= m - 1 {
+		s.numbers(at + bits.TrailingZeros64(m))
+	}
+	return carry{digit: b.digit, near: near, long: long}
+}
+
+// after shifts the bits of the bytes that stand n places further on into place.
+func after(m, next uint64, n int) uint64 { return m>>n | next<<(64-n) }
+
+// longNumbers marks the bytes with which eight or more digits and separators
+// begin; a separator counts within two bytes of a digit. Beyond the block it
+// counts always: the verifier looks closer.
+func longNumbers(b, next *block, c carry) (long, near uint64) {
+	near = b.sep & (b.digit<<1 | c.digit>>63 | after(b.digit, next.digit, 1))
+	nextNear := next.sep & (next.digit>>1 | b.digit>>63)
+	far := b.sep & (near<<1 | c.near>>63 | near>>1 | nextNear<<63)
+	m, n := b.digit|near|far, next.digit|next.sep
+	m, n = m&after(m, n, 1), n&(n>>1)
+	m, n = m&after(m, n, 2), n&(n>>2)
+	return m & after(m, n, 4), near
+}
+
+// literal checks the literals that may have their fingerprint at p.
+func (s *scanner) literal(p int) {
+	if p+fingerprint > len(s.text) {
+		return
+	}
+	x := s.d.index
+	for n := x.lookup(foldedKey(s.text[p:])); n != 0; n = x.next[n-1] {
+		l := &x.literals[n-1]
+		if start := p - l.offset; l.matches(s.text, start) {
+			s.announced(l, start)
+		}
+	}
+}
+
+// announced calls the verifier for a literal that stands at p.
+func (s *scanner) announced(l *literal, p int) {
+	if s.onlySpots {
+		s.spot(p, p+len(l.text))
+		return
+	}
+	if p < s.closedEnd {
+		return
+	}
+	switch l.what {
+	case triggerVendor:
+		s.key(&s.d.formats[l.vendor], p)
+	case triggerJWT:
+		s.jsonWebToken(p)
+	case triggerPEM:
+		s.pem(p)
+	case triggerPEM64:
+		s.pem64(p)
+	case triggerName:
+		s.secretName(p, p+len(l.text))
+	case triggerScheme:
+		s.authorization(p + len(l.text))
+	case triggerCrypt:
+		s.crypt(p)
+	case triggerPgpass:
+		s.pgpass(p + len(l.text))
+	case triggerOption:
+		s.option(p, p+len(l.text))
+	case triggerAt:
+		s.atSign(p, len(l.text))
+	}
+}
+
+// found keeps a finding.
+func (s *scanner) found(c class, start, end int) {
+	if s.d.enabled&(1<<c) == 0 {
+		return
+	}
+	if f := (finding{start: start, end: end, class: c}); s.n < few {
+		s.first[s.n] = f
+		s.n++
+	} else {
+		s.more = append(s.more, f)
+	}
+	if c == privateKey || c == jwt {
+		s.closedEnd = end
+	}
+}

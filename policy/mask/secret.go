@@ -1,0 +1,342 @@
+package mask
+
+import "bytes"
+
+// nameKind says what a name such as DB_PASSWORD announces.
+type nameKind uint8
+
+const (
+	nameOther    nameKind = iota
+	namePassword          // chosen by people: almost any value counts
+	nameToken             // drawn by lot: the value must look like it
+)
+
+const maxName = 64 // bytes of a name that are read
+
+// secretName looks at the name that text[p:q] is part of and, where it
+// announces a secret, at the value after it.
+func (s *scanner) secretName(p, q int) {
+	start, end := p, q
+	for start > 0 && p-start < maxName && isNameByte(s.text[start-1]) {
+		start--
+	}
+	for end < len(s.text) && end-q < maxName && isNameByte(s.text[end]) {
+		end++
+	}
+	if end <= s.namesEnd {
+		return
+	}
+	s.namesEnd = end
+	kind := kindOfName(s.text[start:end])
+	if kind == nameOther {
+		return
+	}
+	v, ok := s.assigned(start, end)
+	if !ok || !v.plausible(s.text, kind) {
+		return
+	}
+	s.found(genericSecret, v.start, v.end)
+}
+
+func isNameByte(c byte) bool { return setWord.has(c) || c == '.' }
+
+// kindOfName judges a name by how it ends.
+func kindOfName(name []byte) nameKind {
+	var buf [maxName]byte
+	if len(name) > len(buf) {
+		name = name[len(name)-len(buf):]
+	}
+	for i, c := range name {
+		buf[i] = lower(c)
+	}
+	low := trimStage(buf[:len(name)])
+	for _, end := range [...]string{"password", "passwd", "passphrase", "passcode", "pwd", "kennwort", "passwort"} {
+		if hasSuffix(low, end) {
+			return namePassword
+		}
+	}
+	if hasSuffix(low, "pass") && !hasSuffix(low, "bypass") && !hasSuffix(low, "compass") {
+		return namePassword
+	}
+	for _, end := range [...]string{"secret", "token", "apikey", "accesskey", "secretkey", "privatekey",
+		"accountkey", "authkey", "masterkey", "session", "sessionid", "session_id", "credential", "credentials"} {
+		if hasSuffix(low, end) {
+			return nameToken
+		}
+	}
+	if hasSuffix(low, "_key") || hasSuffix(low, "-key") || hasSuffix(low, ".key") {
+		return kindOfKey(low[:len(low)-len("_key")])
+	}
+	return nameOther
+}
+
+// kindOfKey tells keys that open something from those that look something up.
+func kindOfKey(owner []byte) nameKind {
+	for _, end := range [...]string{"public", "primary", "foreign", "partition", "cache", "sort", "row",
+		"routing", "idempotency", "object", "index", "unique", "dedup", "host", "map", "group", "shard",
+		"hash", "range", "lookup", "s3", "file", "i18n", "message", "storage", "lock", "config"} {
+		if hasSuffix(owner, end) {
+			return nameOther
+		}
+	}
+	return nameToken
+}
+
+// trimStage cuts what names the stage or the copy: _PROD, _2, _BASE.
+func trimStage(low []byte) []byte {
+	for {
+		n := len(low)
+		for n > 0 && (isDigit(low[n-1]) || low[n-1] == '_' || low[n-1] == '.' || low[n-1] == '-') {
+			n--
+		}
+		for _, stage := range [...]string{"_prod", "_production", "_staging", "_stage", "_dev", "_test", "_base", "_live", "_value", "_plain"} {
+			if hasSuffix(low[:n], stage) {
+				n -= len(stage)
+			}
+		}
+		if n == len(low) {
+			return low
+		}
+		low = low[:n]
+	}
+}
+
+func hasSuffix(b []byte, end string) bool {
+	return len(b) >= len(end) && string(b[len(b)-len(end):]) == end
+}
+
+// secretValue is where a value stands and how it was written.
+type secretValue struct {
+	start, end int
+	quoted     bool
+	bare       bool // no "=" or ":" before it: the value must speak for itself
+}
+
+// assigned finds the value that the name at [start,end) is given, in any of
+// the usual notations.
+func (s *scanner) assigned(start, end int) (v secretValue, ok bool) {
+	i := s.skipClosers(end)
+	if j := s.pairedValue(i); j > 0 {
+		i = j
+	}
+	j := s.skipBlanks(i)
+	op := s.operator(j)
+	if op == 0 {
+		return s.bareValue(i, j)
+	}
+	if s.before(start) == ':' && s.text[j] == ':' { // arn:…:secret:name
+		return v, false
+	}
+	return s.valueAt(s.skipBlanks(j + op))
+}
+
+// skipClosers walks over the quote that ends a name, escaped or not.
+func (s *scanner) skipClosers(i int) int {
+	for i < len(s.text) && (s.text[i] == '\\' || s.text[i] == '"' || s.text[i] == '\'' || s.text[i] == '`' || s.text[i] == ']') {
+		i++
+	}
+	return i
+}
+
+func (s *scanner) skipBlanks(i int) int {
+	for i < len(s.text) && (s.text[i] == ' ' || s.text[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// pairedValue handles {"name":"X","value":"…"} and its YAML form: it gives
+// where "value" ends when it comes next, else 0.
+func (s *scanner) pairedValue(i int) int {
+	j := i
+	for j < len(s.text) && j-i < 16 && (isSpace(s.text[j]) || s.text[j] == ',' || s.text[j] == '"' || s.text[j] == '\\' || s.text[j] == '\'') {
+		j++
+	}
+	const word = "value"
+	if j == i || j+len(word) > len(s.text) || !bytes.EqualFold(s.text[j:j+len(word)], []byte(word)) {
+		return 0
+	}
+	return s.skipClosers(j + len(word))
+}
+
+// operator gives the length of the assignment at i, 0 where there is none.
+func (s *scanner) operator(i int) int {
+	rest := s.text[min(i, len(s.text)):]
+	for _, op := range [...]string{":=", "=>", "==", "->", "||", "=", ":", ">"} {
+		if len(rest) >= len(op) && string(rest[:len(op)]) == op {
+			return len(op)
+		}
+	}
+	return 0
+}
+
+// bareValue handles values that only white space, or a word such as "is",
+// parts from the name: i is where the name ends, j where the white space does.
+func (s *scanner) bareValue(i, j int) (v secretValue, ok bool) {
+	if i == j || j >= len(s.text) {
+		return v, false
+	}
+	for _, word := range [...]string{"is ", "as ", "by ", "was "} {
+		if len(s.text)-j > len(word) && string(s.text[j:j+len(word)]) == word {
+			j += len(word)
+		}
+	}
+	v, ok = s.valueAt(j)
+	v.bare = !v.quoted
+	return v, ok
+}
+
+const maxSecret = 1024 // bytes
+
+// valueAt reads the value that begins at i: to the closing quote, or to what
+// cannot belong to an unquoted one.
+func (s *scanner) valueAt(i int) (v secretValue, ok bool) {
+	escaped := false
+	if i < len(s.text) && s.text[i] == '\\' && i+1 < len(s.text) && s.text[i+1] == '"' {
+		escaped = true
+		i++
+	}
+	if i >= len(s.text) {
+		return v, false
+	}
+	quote := s.text[i]
+	if quote == '"' || quote == '\'' || quote == '`' {
+		end := s.quotedEnd(i+1, quote, escaped)
+		return secretValue{start: i + 1, end: end, quoted: true}, end > i+1
+	}
+	end := i
+	for end < len(s.text) && end-i < maxSecret && !s.endsValue(end) {
+		end++
+	}
+	for end > i && (s.text[end-1] == '.' || s.text[end-1] == ':') {
+		end--
+	}
+	return secretValue{start: i, end: end}, end > i
+}
+
+func (s *scanner) quotedEnd(i int, quote byte, escaped bool) int {
+	for j := i; j < len(s.text) && j-i < maxSecret; j++ {
+		switch c := s.text[j]; {
+		case c == '\\' && escaped && j+1 < len(s.text) && s.text[j+1] == quote:
+			return j
+		case c == '\\':
+			j++
+		case c == quote, c == '\n':
+			return j
+		}
+	}
+	return min(len(s.text), i+maxSecret)
+}
+
+// endsValue reports whether the byte at p ends an unquoted value.
+func (s *scanner) endsValue(p int) bool {
+	switch c := s.text[p]; c {
+	case '"', '\'', '`', ',', ';', '<', '>', '|', ')', ']', '}', 0:
+		return true
+	case '\\':
+		return p+1 < len(s.text) && bytes.IndexByte([]byte(`nrt"`), s.text[p+1]) >= 0
+	case '&': // of a query: a name and "=" follow
+		n := run(s.text[p+1:], setDots, 32)
+		return n > 0 && p+1+n < len(s.text) && s.text[p+1+n] == '='
+	default:
+		return isSpace(c)
+	}
+}
+
+// plausible reports whether a value looks like a secret of that kind rather
+// than a placeholder, code or prose.
+func (v *secretValue) plausible(text []byte, kind nameKind) bool {
+	value := text[v.start:v.end]
+	f := featuresOf(value)
+	if f.spaces > 0 || isPlaceholder(value) || isCode(value, &f) {
+		return false
+	}
+	if kind == nameToken {
+		return !v.bare && len(value) >= 10 && f.digits > 0 && f.letters > 0 && random(value) && !isTimestamp(value)
+	}
+	if len(value) < 6 || isTimestamp(value) {
+		return false
+	}
+	if v.bare {
+		return len(value) >= 8 && f.digits > 0 && f.letters > 0 && bytes.IndexAny(value, "@:/=") < 0
+	}
+	return f.digits > 0 || f.signs > 0 || f.turns > 1
+}
+
+// features counts the kinds of characters in a value.
+type features struct {
+	digits, letters, spaces int
+	signs                   int // neither letters, digits nor what joins names
+	turns                   int // from small letter to capital
+}
+
+func featuresOf(value []byte) (f features) {
+	for i, c := range value {
+		switch {
+		case isDigit(c):
+			f.digits++
+		case isLetter(c) || c >= 0x80:
+			f.letters++
+			if i > 0 && c-'A' < 26 && value[i-1]-'a' < 26 {
+				f.turns++
+			}
+		case isSpace(c):
+			f.spaces++
+		case bytes.IndexByte([]byte("_-./:"), c) < 0:
+			f.signs++
+		}
+	}
+	return f
+}
+
+// isPlaceholder reports whether a value stands for one that is filled in, or
+// was masked already.
+func isPlaceholder(value []byte) bool {
+	switch value[0] {
+	case '{', '<', '[', '(':
+		return true
+	case '$', '%':
+		if len(value) > 1 && (value[1] == '{' || value[1] == '(' || run(value[1:], setWord, len(value)) == len(value)-1) {
+			return true
+		}
+	case '*', '#', 'x', 'X', '.':
+		if len(bytes.TrimLeft(value, string(value[:1]))) == 0 {
+			return true
+		}
+	}
+	if bytes.Contains(value, []byte("${")) || bytes.Contains(value, []byte("{{")) {
+		return true
+	}
+	var buf [16]byte
+	if len(value) > len(buf) {
+		return false
+	}
+	for i, c := range value {
+		buf[i] = lower(c)
+	}
+	switch string(buf[:len(value)]) {
+	case "null", "none", "nil", "true", "false", "string", "redacted", "changeme", "example", "undefined",
+		"masked", "[redacted]", "[filtered]", "password", "secret", "unset", "empty", "required":
+		return true
+	}
+	return false
+}
+
+// isCode reports whether a value is an expression, a path or an address.
+func isCode(value []byte, f *features) bool {
+	if value[0] == '/' || bytes.HasPrefix(value, []byte("./")) || bytes.Contains(value, []byte("://")) || bytes.HasPrefix(value, []byte("arn:")) {
+		return true
+	}
+	for _, name := range [...]string{"os.", "process.", "env.", "req.", "self.", "this.", "config.", "vault:", "secret/", "file:"} {
+		if bytes.HasPrefix(value, []byte(name)) {
+			return true
+		}
+	}
+	n := run(value, setDots, len(value))
+	return n > 0 && n < len(value) && (value[n] == '(' || value[n] == '[') && f.digits == 0
+}
+
+// isTimestamp reports whether a value is a date, with or without a time.
+func isTimestamp(value []byte) bool {
+	return len(value) >= 10 && run(value, setDigit, 4) == 4 && value[4] == '-' && run(value[5:], setDigit, 2) == 2 && value[7] == '-'
+}

@@ -1,0 +1,171 @@
+package mask
+
+import "unicode/utf8"
+
+// hints is what the words around a value make likely.
+type hints uint8
+
+const (
+	hintPhone hints = 1 << iota
+	hintSSN
+	hintCard
+	hintIBAN
+	hintID // some other number
+)
+
+// contextSize is how far before a value words count, in bytes; contextWords
+// how many of them.
+const (
+	contextSize  = 48
+	contextWords = 6
+)
+
+// hintOf says what one lower-case word makes likely.
+func hintOf(word []byte) hints {
+	switch string(word) {
+	case "phone", "phones", "phonenumber", "tel", "telephone", "telefon", "telefono", "teléfono",
+		"telefone", "téléphone", "tél", "mobile", "mobil", "movil", "móvil", "cell", "cellphone",
+		"cellular", "celular", "portable", "fax", "telefax", "fon", "gsm", "handy", "whatsapp",
+		"viber", "sms", "msisdn", "call", "calls", "calling", "called", "caller", "callback",
+		"dial", "dialed", "hotline", "desk", "answering", "messages", "电话", "手机", "電話",
+		"携帯", "телефон", "тел":
+		return hintPhone
+	case "ssn", "ssns", "ss", "social", "socsec", "itin", "taxpayer":
+		return hintSSN
+	case "card", "cards", "cardno", "cardnumber", "cc", "ccn", "ccnum", "pan", "visa", "mastercard",
+		"amex", "maestro", "discover", "diners", "credit", "creditcard", "debit", "carte", "karte",
+		"kreditkarte", "kartennummer", "kreditkartennummer", "tarjeta", "carta", "cartão":
+		return hintCard
+	case "iban", "bankaccount", "kontonummer":
+		return hintIBAN
+	case "id", "ids", "uid", "pid", "xid", "order", "orders", "tracking", "transaction", "txn",
+		"trace", "span", "imei", "iccid", "imsi", "serial", "sku", "isbn", "ean", "upc", "gtin",
+		"invoice", "ticket", "batch", "part", "case", "npi", "snowflake", "offset", "epoch", "ts",
+		"timestamp", "seq", "sequence", "lsn", "ndc", "vin", "barcode", "partition", "rev",
+		"revision", "build", "version", "device":
+		return hintID
+	}
+	return 0
+}
+
+// hintsBefore reads the words of the same line or field before start. The
+// nearest of two contradicting words counts.
+func (s *scanner) hintsBefore(start int) hints {
+	if start > 0 && s.text[start-1] < ' ' && !s.labelled(start) {
+		return s.hintsOfName()
+	}
+	var h hints
+	low := max(0, start-contextSize)
+	end := s.skipToWord(start, low)
+	for words := 0; end > low && words < contextWords; words++ {
+		begin := wordStart(s.text, end, low)
+		if begin == end {
+			break
+		}
+		w := hintsOfWord(s.text[begin:end])
+		if w&hintID == 0 || h == 0 {
+			h |= w
+		}
+		var more bool
+		if end, more = s.nextWord(begin, low); !more {
+			break
+		}
+	}
+	return h | s.hintsOfName()
+}
+
+// labelled reports whether only white space stands between start and a colon,
+// as after "Phone:" and a line break.
+func (s *scanner) labelled(start int) bool {
+	for i := start - 1; i >= max(0, start-8); i-- {
+		if !isSpace(s.text[i]) {
+			return s.text[i] == ':'
+		}
+	}
+	return false
+}
+
+// skipToWord walks back over what stands between a label and its value.
+func (s *scanner) skipToWord(end, low int) int {
+	for end > low && !isWordByte(s.text[end-1]) {
+		if c := s.text[end-1]; c == '|' || c == ',' || c == ';' || c == '}' || c == ']' {
+			return low
+		}
+		if c := s.text[end-1]; c < ' ' && !s.labelled(end) {
+			return low
+		}
+		end--
+	}
+	return end
+}
+
+// nextWord walks back from the start of a word to the end of the one before,
+// within the same phrase.
+func (s *scanner) nextWord(begin, low int) (int, bool) {
+	end := begin
+	for end > low && !isWordByte(s.text[end-1]) {
+		switch c := s.text[end-1]; {
+		case c < ' ', c == '|', c == ',', c == ';', c == '}', c == ']', c == '{':
+			return low, false
+		}
+		end--
+	}
+	return end, end > low
+}
+
+func isWordByte(c byte) bool { return isLetter(c) || isDigit(c) || c >= utf8.RuneSelf }
+
+func wordStart(text []byte, end, low int) int {
+	begin := end
+	for begin > low && isWordByte(text[begin-1]) {
+		begin--
+	}
+	return begin
+}
+
+// hintsOfWord looks a word up, whole and by the parts that capitals set off,
+// as in phoneNumber.
+func hintsOfWord(word []byte) (h hints) {
+	var buf [24]byte
+	if len(word) > len(buf) {
+		return 0
+	}
+	n, part := 0, 0
+	for i, c := range word {
+		if i > part && c-'A' < 26 && word[i-1]-'a' < 26 {
+			h |= hintOf(buf[part:n])
+			part = n
+		}
+		buf[n] = lower(c)
+		n++
+	}
+	h |= hintOf(buf[part:n])
+	if part > 0 {
+		h |= hintOf(buf[:n])
+	}
+	return h
+}
+
+// hintsOfName reads the words of the column name or path.
+func (s *scanner) hintsOfName() hints {
+	if s.named || s.name == "" {
+		return s.nameHints
+	}
+	s.named = true
+	name := s.name
+	if len(name) > 64 {
+		name = name[len(name)-64:]
+	}
+	var buf [64]byte
+	text := buf[:copy(buf[:], name)]
+	for end := len(text); end > 0; {
+		if !isWordByte(text[end-1]) {
+			end--
+			continue
+		}
+		begin := wordStart(text, end, 0)
+		s.nameHints |= hintsOfWord(text[begin:end])
+		end = begin
+	}
+	return s.nameHints
+}

@@ -46,12 +46,16 @@ type Options struct {
 	Now       func() time.Time
 	// Strict makes every event wait for the disk, reads included.
 	Strict bool
+	// MaxSessions is how many may be open at once; 10,000 where zero.
+	MaxSessions int
 }
 
 // Broker admits principals to connections and keeps track of live sessions.
 type Broker struct {
 	opts  Options
 	state atomic.Pointer[State]
+
+	stats stats
 
 	mu       sync.Mutex
 	live     map[string]*live
@@ -61,18 +65,18 @@ type Broker struct {
 
 type live struct {
 	LiveSession
-	principal string // its ID
-	cancel    context.CancelCauseFunc
+	cancel context.CancelCauseFunc
 }
 
 // LiveSession is a session that is open now.
 type LiveSession struct {
-	ID         string       `json:"id"`
-	Principal  string       `json:"principal"`
-	Chain      policy.Chain `json:"chain"`
-	Connection string       `json:"connection"`
-	Client     string       `json:"client"`
-	Started    time.Time    `json:"started"`
+	ID          string       `json:"id"`
+	Principal   string       `json:"principal"` // its name
+	PrincipalID string       `json:"principal_id"`
+	Chain       policy.Chain `json:"chain"`
+	Connection  string       `json:"connection"`
+	Client      string       `json:"client"`
+	Started     time.Time    `json:"started"`
 }
 
 // Caller is a verified principal at the broker's door.
@@ -90,12 +94,16 @@ var (
 	ErrNoConnection = errors.New("no such connection")
 	ErrDraining     = errors.New("the broker is shutting down")
 	ErrRevoked      = errors.New("the session was revoked")
+	ErrFull         = errors.New("the broker has as many sessions open as it may")
 )
 
 // New makes a broker with no connections; give it some with Reload.
 func New(opts Options) *Broker {
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.MaxSessions == 0 {
+		opts.MaxSessions = 10_000
 	}
 	if opts.Strict {
 		opts.Recorder = strictRecorder{opts.Recorder}
@@ -201,7 +209,22 @@ func (b *Broker) deps(conn *Connection) Deps {
 		MaskKey:   b.maskKey,
 		Approvals: b.opts.Approvals,
 		Now:       b.opts.Now,
+		stats:     &b.stats,
 	}
+}
+
+// Stats counts since the start.
+type Stats struct {
+	Sessions uint64 // opened or refused
+	Allowed  uint64 // actions
+	Denied   uint64 // actions
+}
+
+type stats struct{ sessions, allowed, denied atomic.Uint64 }
+
+// Stats gives the counters.
+func (b *Broker) Stats() Stats {
+	return Stats{b.stats.sessions.Load(), b.stats.allowed.Load(), b.stats.denied.Load()}
 }
 
 func (b *Broker) secret(ctx context.Context, conn *Connection) (*Secret, error) {
@@ -226,10 +249,13 @@ func (b *Broker) enter(s *Session, cancel context.CancelCauseFunc) error {
 	if b.draining {
 		return ErrDraining
 	}
+	if len(b.live) >= b.opts.MaxSessions {
+		return ErrFull
+	}
 	b.live[s.ID] = &live{
-		LiveSession: LiveSession{ID: s.ID, Principal: s.Principal.Name, Chain: s.Chain,
+		LiveSession: LiveSession{ID: s.ID, Principal: s.Principal.Name, PrincipalID: s.Principal.ID, Chain: s.Chain,
 			Connection: s.Connection.Name, Client: s.Client, Started: s.started},
-		principal: s.Principal.ID, cancel: cancel,
+		cancel: cancel,
 	}
 	b.wg.Add(1)
 	return nil

@@ -29,6 +29,8 @@ type Session struct {
 	opened  atomic.Bool
 	closed  atomic.Bool
 	started time.Time
+
+	detectors atomic.Pointer[cachedDetectors]
 }
 
 // NewSession makes a session that is not open yet. who says whose it is and
@@ -66,6 +68,8 @@ type Deps struct {
 	// Approvals answers require_approval; nil denies.
 	Approvals Approver
 	Now       func() time.Time
+
+	stats *stats // the broker's; nil in a session that stands alone
 }
 
 // Recorder keeps events. Append returns once the event is as durable as asked;
@@ -119,6 +123,9 @@ func (s *Session) Open(ctx context.Context, text string) error {
 	ev.Verb, ev.Text, ev.Verdict = a.Verb, text, &v
 	err := s.settle(ctx, a, &v)
 	if err != nil {
+		if s.deps.stats != nil {
+			s.deps.stats.sessions.Add(1)
+		}
 		ev.Type, ev.Outcome, ev.Reason = recorder.SessionRefused, "denied", err.Error()
 		if rerr := s.deps.Recorder.Append(ev, recorder.Synced); rerr != nil {
 			return unavailable("the audit log", rerr)
@@ -129,6 +136,9 @@ func (s *Session) Open(ctx context.Context, text string) error {
 		return unavailable("the audit log", err)
 	}
 	s.opened.Store(true)
+	if s.deps.stats != nil {
+		s.deps.stats.sessions.Add(1)
+	}
 	return nil
 }
 
@@ -148,13 +158,17 @@ func (s *Session) Close(reason string) {
 // be forwarded; the error is a *Denial and means: do not forward.
 func (s *Session) Decide(ctx context.Context, a *Action) (*Ticket, error) {
 	now := s.deps.Now()
+	detectors, err := s.Detectors()
+	if err != nil {
+		return nil, unavailable("masking", err)
+	}
 	v := s.evaluate(a)
 	denial := s.settle(ctx, a, &v)
 	ev := s.event(recorder.ActionDecided)
 	ev.Time = now
 	ev.Action = s.actions.Add(1)
-	ev.Verb, ev.SQL, ev.Params, ev.Verdict = a.Verb, a.SQL, a.Params, &v
-	ev.Text = a.Text
+	ev.Verb, ev.SQL, ev.Verdict = a.Verb, a.SQL, &v
+	ev.Text, ev.Params = cleanText(detectors, a.Text), cleanParams(detectors, a.Params)
 	exact := a.Exact
 	if exact == nil {
 		exact = []byte(a.Text)
@@ -171,10 +185,21 @@ func (s *Session) Decide(ctx context.Context, a *Action) (*Ticket, error) {
 	if err := s.deps.Recorder.Append(ev, durability); err != nil {
 		return nil, unavailable("the audit log", err)
 	}
+	s.count(denial == nil)
 	if denial != nil {
 		return nil, denial
 	}
 	return &Ticket{Number: ev.Action, Verb: a.Verb, Verdict: v, Started: now}, nil
+}
+
+func (s *Session) count(allowed bool) {
+	switch {
+	case s.deps.stats == nil:
+	case allowed:
+		s.deps.stats.allowed.Add(1)
+	default:
+		s.deps.stats.denied.Add(1)
+	}
 }
 
 // Finish records how an allowed action ended.
@@ -226,17 +251,54 @@ func (s *Session) Mask(label string) (*mask.Method, error) {
 	return mask.NewMethod(s.deps.Policy().Mask(label), s.maskKey())
 }
 
-// Detectors gives the value detectors of this connection, nil where none are
-// switched on.
+// Detectors gives the value detectors of this connection under the policy in
+// force, nil where none are switched on.
 func (s *Session) Detectors() (*mask.Detectors, error) {
 	p := s.deps.Policy()
-	classes := p.Detectors(s.Connection)
-	if len(classes) == 0 {
-		return nil, nil
+	if c := s.detectors.Load(); c != nil && c.policy == p {
+		return c.detectors, nil
 	}
-	return mask.NewDetectors(classes, func(class string) (*mask.Method, error) {
-		return mask.NewMethod(p.Mask(class), s.maskKey())
-	})
+	c := &cachedDetectors{policy: p}
+	if classes := p.Detectors(s.Connection); len(classes) > 0 {
+		var err error
+		c.detectors, err = mask.NewDetectors(classes, func(class string) (*mask.Method, error) {
+			return mask.NewMethod(p.Mask(class), s.maskKey())
+		})
+		if err != nil {
+			return nil, fmt.Errorf("make the detectors: %w", err)
+		}
+	}
+	s.detectors.Store(c)
+	return c.detectors, nil
+}
+
+type cachedDetectors struct {
+	policy    *policy.Policy
+	detectors *mask.Detectors
+}
+
+// cleanText masks, for the record, what the detectors find in a text.
+func cleanText(d *mask.Detectors, text string) string {
+	if d == nil || text == "" {
+		return text
+	}
+	out, changed := d.MaskText(nil, []byte(text), mask.Context{}, func(string) {})
+	if !changed {
+		return text
+	}
+	return string(out)
+}
+
+func cleanParams(d *mask.Detectors, params []recorder.Param) []recorder.Param {
+	if d == nil || len(params) == 0 {
+		return params
+	}
+	out := make([]recorder.Param, len(params))
+	for i, p := range params {
+		p.Value = cleanText(d, p.Value)
+		out[i] = p
+	}
+	return out
 }
 
 func (s *Session) maskKey() []byte { return s.deps.MaskKey(s.Connection.Name) }

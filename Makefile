@@ -1,0 +1,49 @@
+# hoop: the two commands that matter are make demo and make test.
+GO      ?= go
+BIN     := bin/hoop
+LDFLAGS := -s -w -X hoop/cli.version=$(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+export CGO_ENABLED = 0
+
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/hoop
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/hoop
+
+demo: ## set up what is missing, build, and show the whole thing at work
+	@.ci/setup demo
+	@$(MAKE) --no-print-directory build
+	@./$(BIN) demo
+
+test: ## set up what is missing and run every test
+	@.ci/setup test
+	@$(MAKE) --no-print-directory build
+	$(GO) test -timeout 20m ./...
+
+check: ## exactly what CI runs
+	@.ci/run
+
+vet: ## static checks
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these'; exit 1; }
+	$(GO) vet ./...
+
+FUZZTIME ?= 10m
+fuzz: ## every fuzz target in turn, FUZZTIME each (10m)
+	@.ci/fuzz $(FUZZTIME)
+
+bench: ## measure beside peers and write docs/benchmarks.md
+	@.ci/setup bench
+	@$(MAKE) --no-print-directory build
+	cd testdata/bench && $(GO) run . -hoop ../../$(BIN) -out ../../docs/benchmarks.md
+
+compat: ## pgx's own test suite, direct and through hoop
+	@.ci/setup test
+	@$(MAKE) --no-print-directory build
+	@testdata/compat/pgx.sh $(BIN)
+
+generate: ## make the generated files anew: completions, command reference
+	$(GO) test ./cli -run 'TestGenerated' -update
+
+.PHONY: help build demo test check vet fuzz bench compat generate

@@ -1,0 +1,95 @@
+package api
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"net"
+	"net/http"
+
+	"hoop/broker/identity"
+	"hoop/tunnel"
+)
+
+// tunnel turns the request into a byte stream and runs a session on it. What
+// policy refuses is told inside the tunnel, in the connection's own protocol.
+func (h *Handler) tunnel(w http.ResponseWriter, r *http.Request, l *identity.Caller) {
+	c, err := h.Broker.Lookup(r.PathValue("name"))
+	if err != nil {
+		h.fail(w, h.cannotOpen(l, r.PathValue("name")))
+		return
+	}
+	caller := h.caller(r, l)
+	stream, err := h.Tunnels.Accept(w, r, owner(l))
+	if err != nil {
+		h.notUpgraded(w, c.Name, err)
+		return
+	}
+	ended, stop := h.follow(l.Login)
+	caller.Ended = ended
+	h.running.Add(1)
+	go func() { // not this goroutine: the HTTP server's buffers hang on it
+		defer h.running.Done()
+		defer stop()
+		if err := h.Broker.Serve(h.Base, stream, caller, c); err != nil && !errors.Is(err, net.ErrClosed) {
+			h.Logger.Info("session ended", "connection", c.Name, "principal", caller.Principal.Name, "error", err)
+		}
+	}()
+}
+
+// Wait returns when every session has ended.
+func (h *Handler) Wait() { h.running.Wait() }
+
+// resume joins a new transport to a stream that lost its old one.
+func (h *Handler) resume(w http.ResponseWriter, r *http.Request, l *identity.Caller) {
+	if err := h.Tunnels.Resume(w, r, r.PathValue("id"), owner(l)); err != nil {
+		h.notUpgraded(w, "stream", err)
+	}
+}
+
+// notUpgraded answers where the tunnel has not.
+func (h *Handler) notUpgraded(w http.ResponseWriter, what string, err error) {
+	h.Logger.Info("tunnel not opened", "connection", what, "error", err)
+	var he *tunnel.HTTPError
+	if errors.As(err, &he) {
+		h.fail(w, &Error{Status: he.Status, Code: CodeUnavailable, Message: he.Reason})
+	}
+}
+
+// owner is who may resume a stream: the same principal with the same key, also
+// under a renewed login.
+func owner(l *identity.Caller) string {
+	return l.Principal.ID + " " + hex.EncodeToString(l.Key)
+}
+
+// follow gives a context that ends when the right to be here ends: when the
+// login is revoked, or expires and the same key holds no renewed one.
+func (h *Handler) follow(l *identity.Login) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	var watch func(l *identity.Login)
+	watch = func(l *identity.Login) {
+		stop := context.AfterFunc(l.Ended(), func() {
+			cause := context.Cause(l.Ended())
+			if errors.Is(cause, identity.ErrExpired) {
+				if next := h.renewed(l); next != nil {
+					watch(next)
+					return
+				}
+			}
+			cancel(cause)
+		})
+		context.AfterFunc(ctx, func() { stop() })
+	}
+	watch(l)
+	return ctx, func() { cancel(nil) }
+}
+
+// renewed finds a live login of the same principal with the same key.
+func (h *Handler) renewed(old *identity.Login) *identity.Login {
+	for _, l := range h.Logins.List() {
+		if l.Principal.ID == old.Principal.ID && l.Key.Equal(old.Key) && l.Ended().Err() == nil {
+			return l
+		}
+	}
+	return nil
+}

@@ -47,6 +47,8 @@ type Engine struct {
 	cancels cancels
 	scram   scramCache
 	tls     tlsCache
+	buffers buffers
+	views   views
 }
 
 var _ broker.Engine = (*Engine)(nil)

@@ -34,6 +34,8 @@ type upstream struct {
 	secret  []byte
 	params  map[string]string // as the target reported them
 	version string            // server_version
+	// database is the one that the session is in.
+	database string
 
 	// running is the number of the action that the target works on now, 0 for
 	// none: the record of a cancel request names it.
@@ -127,7 +129,7 @@ type login struct {
 
 func (e *Engine) login(conn net.Conn, t *broker.Target, secret *broker.Secret, database string, options map[string]string) (*upstream, error) {
 	l := &login{conn: conn, in: bufio.NewReaderSize(conn, 4096), target: t, secret: secret, engine: e,
-		up: &upstream{params: map[string]string{}}}
+		up: &upstream{params: map[string]string{}, database: database}}
 	if _, err := conn.Write(startupMessage(secret.User, database, options)); err != nil {
 		return nil, unreachable("the target closed the connection", err)
 	}

@@ -1,0 +1,149 @@
+package postgres
+
+import (
+	"hoop/policy/sql"
+)
+
+// statement is a prepared statement as its Parse described it.
+type statement struct {
+	text  string
+	parts []sql.Statement // one, or none for an empty query
+	types []uint32        // of its parameters, as far as the client gave them
+}
+
+// portal is a statement with its parameters bound. bind is the body of the
+// Bind message.
+type portal struct {
+	of     *statement // nil: not prepared by a Parse that is known
+	bind   []byte
+	ticket *ticket // of the Execute under way or suspended
+	// suspended is true between a PortalSuspended and the next Execute.
+	suspended bool
+}
+
+// binding is a change to one name. It holds from the moment it is sent for
+// messages of the same segment: if it fails, the target skips those. Beyond
+// that it holds once the target has agreed.
+type binding struct {
+	portal    bool
+	name      string
+	statement *statement // nil forgets the name
+	to        *portal
+	segment   uint64
+}
+
+// names are the prepared statements and portals of a session, as the target
+// has them. A name whose text is not known for sure is not there, so that no
+// verdict stands for another's text.
+type names struct {
+	statements map[string]*statement
+	portals    map[string]*portal
+	pending    []*binding // sent and not answered, the oldest first
+	held       int        // bytes of text
+}
+
+// maxPrepared bounds the text of all prepared statements of a session, bytes.
+const maxPrepared = 64 << 20
+
+func (n *names) begin(b *binding) { n.pending = append(n.pending, b) }
+
+// end settles a change that the target answered or skipped.
+func (n *names) end(b *binding, agreed bool) {
+	for i, p := range n.pending {
+		if p == b {
+			n.pending = append(n.pending[:i], n.pending[i+1:]...)
+			break
+		}
+	}
+	if !agreed {
+		return
+	}
+	if b.portal {
+		n.setPortal(b.name, b.to)
+		return
+	}
+	n.setStatement(b.name, b.statement)
+}
+
+func (n *names) setStatement(name string, s *statement) {
+	if old := n.statements[name]; old != nil {
+		n.held -= len(old.text)
+		delete(n.statements, name)
+	}
+	if s == nil {
+		return
+	}
+	if n.statements == nil {
+		n.statements = map[string]*statement{}
+	}
+	n.statements[name] = s
+	n.held += len(s.text)
+}
+
+func (n *names) setPortal(name string, p *portal) {
+	if p == nil {
+		delete(n.portals, name)
+		return
+	}
+	if n.portals == nil {
+		n.portals = map[string]*portal{}
+	}
+	n.portals[name] = p
+}
+
+// newest is the last change under way for a name, nil where there is none.
+func (n *names) newest(isPortal bool, name string) *binding {
+	for i := len(n.pending) - 1; i >= 0; i-- {
+		if p := n.pending[i]; p.portal == isPortal && p.name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// settled reports whether a name means one thing for a message of the segment.
+func (n *names) settled(isPortal bool, name string, segment uint64) bool {
+	b := n.newest(isPortal, name)
+	return b == nil || b.segment == segment
+}
+
+func (n *names) statement(name string) *statement {
+	if b := n.newest(false, name); b != nil {
+		return b.statement
+	}
+	return n.statements[name]
+}
+
+func (n *names) portal(name string) *portal {
+	if b := n.newest(true, name); b != nil {
+		return b.to
+	}
+	return n.portals[name]
+}
+
+// forget drops a name that SQL is about to give another meaning (PREPARE and
+// Parse share their names, as do DECLARE and Bind); "" drops all that have one.
+func (n *names) forget(isPortal bool, name string) {
+	for _, p := range n.pending {
+		if p.portal == isPortal && p.name != "" && (name == "" || p.name == name) {
+			p.statement, p.to = nil, nil
+		}
+	}
+	if isPortal {
+		forget(n.portals, name, func(k string) { n.setPortal(k, nil) })
+		return
+	}
+	forget(n.statements, name, func(k string) { n.setStatement(k, nil) })
+}
+
+func forget[T any](m map[string]T, name string, drop func(string)) {
+	if name != "" {
+		drop(name)
+		return
+	}
+	for k := range m {
+		if k != "" {
+			drop(k)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"hoop/broker"
+	"hoop/policy"
+	"hoop/policy/sql"
+)
+
+// query handles a simple Query: every statement of it is judged before any is
+// forwarded ("Simple Query", "Multiple Statements in a Simple Query").
+func (c *requests) query(ctx context.Context, msg []byte) error {
+	m, err := decodeQuery(msg[headerSize:])
+	if err != nil {
+		return protocolError(err)
+	}
+	_, parts, err := c.analyse(ctx, m.text)
+	if err != nil {
+		return c.refuseOr(msg, err, nil)
+	}
+	e := c.queue.entry(typeQuery)
+	if len(parts) == 0 { // nothing to judge, so nothing but nothing is sent
+		c.queue.push(e)
+		c.flow.replace(len(msg), []byte{typeQuery, 0, 0, 0, 5, 0})
+		return nil
+	}
+	if i, err := c.judgeAll(ctx, e, parts); err != nil {
+		c.withdraw(e.tickets, err)
+		return c.refuseOr(msg, err, &parts[i])
+	}
+	for i := range parts {
+		c.passes(&parts[i])
+	}
+	c.forward(msg, e)
+	c.reshaped = false // a Query ends with the target's report
+	return c.awaitCopy(parts)
+}
+
+// judgeAll gives the entry its tickets and view, or the place of the first
+// statement that must not run.
+func (c *requests) judgeAll(ctx context.Context, e *entry, parts []sql.Statement) (int, error) {
+	e.tickets = e.one[:0]
+	for i := range parts {
+		t, err := c.decide(ctx, &parts[i], nil, nil)
+		if err != nil {
+			return i, err
+		}
+		e.tickets = append(e.tickets, t)
+		if e.view, err = c.maskable(ctx, t); err != nil {
+			return i, err
+		}
+	}
+	return 0, nil
+}
+
+// maskable gives the view that holds for an allowed statement, and refuses what
+// policy allows but no masking is possible for.
+func (c *requests) maskable(ctx context.Context, t *ticket) (*view, error) {
+	v, err := c.inForce(ctx)
+	if err == nil && v != nil && t.copy != nil {
+		err = v.copyable(t)
+	}
+	return v, err
+}
+
+// withdraw ends tickets of statements that are not forwarded after all. Where
+// the last one was allowed it is the one that err refuses.
+func (c *requests) withdraw(tickets []*ticket, err error) {
+	var d *broker.Denial
+	for i, t := range tickets {
+		o := broker.Outcome{Result: "skipped"}
+		if i == len(tickets)-1 && !errors.As(err, &d) {
+			o.Result, o.Code = "denied", "42501"
+		}
+		c.finish(t, o)
+	}
+}
+
+// refuseOr refuses a message, unless the session itself has failed.
+func (c *requests) refuseOr(msg []byte, err error, st *sql.Statement) error {
+	if errors.Is(err, errStopped) || errors.Is(err, errTargetGone) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	c.refuse(msg, problemOf(err, st))
+	return nil
+}
+
+// functionCall handles FunctionCall: arguments and result name no column and
+// no text, so that only a rule that names the verb lets it pass.
+func (c *requests) functionCall(ctx context.Context, msg []byte) error {
+	if _, err := decodeFunctionCall(msg[headerSize:]); err != nil {
+		return protocolError(err)
+	}
+	facts := &policy.SQL{Kind: "function_call", Effects: []string{"code"}, Unknown: true, Why: "the function is called outside SQL"}
+	t, err := c.decide(ctx, &sql.Statement{Text: "FunctionCall", Facts: facts}, nil, msg[headerSize:])
+	if err != nil {
+		return c.refuseOr(msg, err, nil)
+	}
+	v, err := c.inForce(ctx)
+	if err == nil && v != nil {
+		err = &problem{code: "42501", message: "denied: the result of a function call cannot be masked", hint: "use SELECT"}
+	}
+	e := c.queue.entry(typeFunctionCall)
+	e.tickets = append(e.one[:0], t)
+	if err != nil {
+		c.withdraw(e.tickets, err)
+		return c.refuseOr(msg, err, nil)
+	}
+	c.reshaped = true
+	c.forward(msg, e)
+	return nil
+}

@@ -30,11 +30,8 @@ const maxBody = 64 << 10
 
 // handler routes exactly what is offered; the library's other endpoints
 // (introspection, end of session) are not reachable.
-func (i *Issuer) handler(base *url.URL, poll time.Duration) (http.Handler, error) {
-	provider, err := newProvider(base.String(), base.Scheme == "http", i.storage, poll)
-	if err != nil {
-		return nil, err
-	}
+func (i *Issuer) handler(base *url.URL) http.Handler {
+	provider := i.provider
 	p := newPages(i.storage, base, i.log)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+oidc.DiscoveryEndpoint, discovery(base.String()))
@@ -47,7 +44,7 @@ func (i *Issuer) handler(base *url.URL, poll time.Duration) (http.Handler, error
 	mux.Handle("GET "+authorizePath, p.withBrowser(provider))
 	mux.Handle("GET "+callbackPath, p.sameBrowser(provider))
 	p.route(mux)
-	return onlyHost(base.Host, limitBody(mux)), nil
+	return onlyHost(base.Host, limitBody(mux))
 }
 
 // onlyHost refuses requests under another name: a web page whose name was made

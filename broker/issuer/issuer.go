@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -53,6 +54,7 @@ type Issuer struct {
 	url      string
 	listener net.Listener
 	server   *http.Server
+	provider *op.Provider
 	storage  *storage
 	log      *slog.Logger
 }
@@ -81,11 +83,11 @@ func New(cfg Config) (*Issuer, error) {
 	}
 	iss := &Issuer{url: base.String(), listener: listener, log: cfg.Log}
 	iss.storage = newStorage(cfg, clients, state)
-	handler, err := iss.handler(base, cfg.pollInterval())
+	iss.provider, err = newProvider(base, iss.storage, cfg.pollInterval())
 	if err != nil {
 		return nil, errors.Join(err, iss.Close())
 	}
-	iss.server = newServer(handler, cfg.Log)
+	iss.server = newServer(iss.handler(base), cfg.Log)
 	return iss, nil
 }
 
@@ -126,6 +128,28 @@ func (i *Issuer) Run(ctx context.Context) error {
 	return errors.Join(err, i.storage.state.close())
 }
 
+// SignIn gives tokens for a user of the file as if they had just signed in to
+// the client. It is for the process that owns the issuer, to prepare a world to
+// try things in, and has no way in from the network.
+func (i *Issuer) SignIn(ctx context.Context, client, user string) (idToken, refreshToken string, err error) {
+	c, ok := i.storage.clients[client]
+	if !ok {
+		return "", "", fmt.Errorf("sign %s in: unknown client %q", user, client)
+	}
+	u, err := i.storage.user(user)
+	if err != nil {
+		return "", "", fmt.Errorf("sign %s in: %w", user, err)
+	}
+	state := &op.DeviceAuthorizationState{
+		ClientID: client, Scopes: supportedScopes(), Done: true, Subject: u.Name, AuthTime: time.Now(),
+	}
+	tokens, err := op.CreateDeviceTokenResponse(op.ContextWithIssuer(ctx, i.url), state, i.provider, c)
+	if err != nil {
+		return "", "", fmt.Errorf("sign %s in: %w", user, err)
+	}
+	return tokens.IDToken, tokens.RefreshToken, nil
+}
+
 // Close gives back what New took, for an issuer that never ran.
 func (i *Issuer) Close() error {
 	return errors.Join(i.listener.Close(), i.storage.state.close())
@@ -151,9 +175,9 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 
 // newProvider binds the OpenID Connect library to our storage. Its default
 // cross-origin policy (any origin, with credentials) is switched off.
-func newProvider(base string, insecure bool, s *storage, poll time.Duration) (*op.Provider, error) {
+func newProvider(base *url.URL, s *storage, poll time.Duration) (*op.Provider, error) {
 	options := []op.Option{op.WithCORSOptions(nil)}
-	if insecure {
+	if base.Scheme == "http" {
 		options = append(options, op.WithAllowInsecure())
 	}
 	provider, err := op.NewProvider(&op.Config{
@@ -168,7 +192,7 @@ func newProvider(base string, insecure bool, s *storage, poll time.Duration) (*o
 			// RFC 8628 §6.1: 8 letters without vowels, in two groups.
 			UserCode: op.UserCodeBase20,
 		},
-	}, s, op.StaticIssuer(base), options...)
+	}, s, op.StaticIssuer(base.String()), options...)
 	if err != nil {
 		return nil, fmt.Errorf("set up the issuer %s: %w", base, err)
 	}

@@ -52,25 +52,14 @@ type fold struct {
 	Sessions map[string]*SessionInfo `json:"sessions"`
 }
 
-// brief is as much of an event as counting needs.
-type brief struct {
-	Type    Type      `json:"type"`
-	Time    time.Time `json:"time"`
-	Session string    `json:"session"`
-	Outcome string    `json:"outcome"`
-	Rows    int64     `json:"rows"`
-	Bytes   int64     `json:"bytes"`
-	Reason  string    `json:"reason"`
-}
-
 // add counts one event.
 func (d *fold) add(f *frame, index uint64) error {
 	d.Events++
 	if f.erased {
 		return nil
 	}
-	var b brief
-	if err := json.Unmarshal(f.payload, &b); err != nil {
+	b, err := readBrief(f.payload, d.id)
+	if err != nil {
 		return fmt.Errorf("read event %d: %w", index, err)
 	}
 	if b.Type == BrokerStarted {
@@ -88,20 +77,22 @@ func (d *fold) add(f *frame, index uint64) error {
 	return s.add(&b, f.payload)
 }
 
+// id gives the string of a session's id, without making it again.
+func (d *fold) id(id []byte) string {
+	if s := d.Sessions[string(id)]; s != nil {
+		return s.ID
+	}
+	return string(id)
+}
+
 func (s *SessionInfo) add(b *brief, payload []byte) error {
 	switch b.Type {
-	case SessionOpened, SessionRefused:
+	case SessionOpened, SessionRefused, SessionClosed:
 		ev, err := decode(payload)
 		if err != nil {
 			return err
 		}
-		s.Connection, s.Protocol, s.Principal, s.Chain = ev.Connection, ev.Protocol, ev.Principal, ev.Chain
-		s.Client, s.Binding, s.Opened = ev.Client, ev.Binding, ev.Time
-		if b.Type == SessionRefused {
-			s.State, s.Reason, s.Closed = StateRefused, b.Reason, b.Time
-		}
-	case SessionClosed:
-		s.State, s.Reason, s.Closed = StateClosed, b.Reason, b.Time
+		s.tell(ev)
 	case ActionDecided:
 		s.Statements++
 		if b.Outcome == "denied" {
@@ -115,6 +106,19 @@ func (s *SessionInfo) add(b *brief, payload []byte) error {
 		}
 	}
 	return nil
+}
+
+// tell takes what the events at either end of a session say.
+func (s *SessionInfo) tell(ev *Event) {
+	if ev.Type == SessionClosed {
+		s.State, s.Reason, s.Closed = StateClosed, ev.Reason, ev.Time
+		return
+	}
+	s.Connection, s.Protocol, s.Principal, s.Chain = ev.Connection, ev.Protocol, ev.Principal, ev.Chain
+	s.Client, s.Binding, s.Opened = ev.Client, ev.Binding, ev.Time
+	if ev.Type == SessionRefused {
+		s.State, s.Reason, s.Closed = StateRefused, ev.Reason, ev.Time
+	}
 }
 
 // merge adds what a later segment tells.

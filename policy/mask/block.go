@@ -69,41 +69,64 @@ func byteClasses() (n nibbles) {
 
 // tables is what classifying needs: the byte classes and, for three
 // consecutive bytes, the buckets of literals whose fingerprints have them.
+// The assembly knows the layout of the nibbles.
 type tables struct {
 	class nibbles
-	print [3]nibbles
+	print [fingerprint]nibbles
+	// whole holds the same for each byte, spread out for the scalar build: the
+	// class in the lowest byte, the three prints above it.
+	whole [256]uint32
 }
 
-// padding is how many bytes beyond the last block classify reads.
-const padding = 2
-
-// classifyScalar fills one block for each 64 bytes of text, which must have
-// padding bytes more than len(out) blocks.
-func (t *tables) classifyScalar(out []block, text []byte) {
-	for i := range out {
-		p := text[i*blockSize : i*blockSize+blockSize+padding]
-		var b block
-		for j := range blockSize {
-			c := t.class.of(p[j])
-			bit := uint64(1) << j
-			if c&bitDigit != 0 {
-				b.digit |= bit
-			}
-			if c&bitsSep != 0 {
-				b.sep |= bit
-			}
-			if c&bitAt != 0 {
-				b.at |= bit
-			}
-			if c&bitsAlpha != 0 {
-				b.alpha |= bit
-			}
-			if t.print[0].of(p[j])&t.print[1].of(p[j+1])&t.print[2].of(p[j+2]) != 0 {
-				b.literal |= bit
-			}
-		}
-		out[i] = b
+// spread fills whole from the nibbles.
+func (t *tables) spread() {
+	for b := range t.whole {
+		c := byte(b)
+		t.whole[b] = uint32(t.class.of(c)) | uint32(t.print[0].of(c))<<8 |
+			uint32(t.print[1].of(c))<<16 | uint32(t.print[2].of(c))<<24
 	}
 }
 
-func (t *tables) classify(out []block, text []byte) { t.classifyScalar(out, text) }
+// padding is how many bytes beyond the last block classifying reads.
+const padding = fingerprint - 1
+
+// classifyScalar fills one block for each 64 bytes of text, which must have
+// padding bytes more than that.
+func (t *tables) classifyScalar(out []block, text []byte) {
+	for i := range out {
+		b := &out[i]
+		*b = block{}
+		for k := 0; k < blockSize; k += 8 {
+			p := (*[8 + padding]byte)(text[i*blockSize+k:])
+			classes, prints := t.eight(p)
+			b.digit |= gather(classes>>7) << k
+			b.at |= gather(classes>>6) << k
+			b.sep |= gather(classes>>5|classes>>4|classes>>3) << k
+			b.alpha |= gather(classes>>2|classes>>1) << k
+			b.literal |= gather(nonzero(prints)) << k
+		}
+	}
+}
+
+// eight looks up eight bytes: a byte of classes and one of buckets for each.
+func (t *tables) eight(p *[8 + padding]byte) (classes, prints uint64) {
+	v0, v1 := t.whole[p[0]], t.whole[p[1]]
+	for j := range 8 {
+		v2 := t.whole[p[j+2]]
+		classes |= uint64(v0&0xff) << (8 * j)
+		prints |= uint64(v0>>8&(v1>>16)&(v2>>24)) << (8 * j)
+		v0, v1 = v1, v2
+	}
+	return classes, prints
+}
+
+const lowBits = 0x0101010101010101
+
+// gather collects the lowest bit of each byte.
+func gather(x uint64) uint64 { return x & lowBits * 0x0102040810204080 >> 56 }
+
+// nonzero sets the lowest bit of each byte that is not zero.
+func nonzero(x uint64) uint64 {
+	const sevens = 0x7f * lowBits
+	return (x | (x&sevens + sevens)) >> 7
+}

@@ -57,6 +57,7 @@ func newIndex(literals []literal) *index {
 		x.next[i], s.first = s.first, uint16(i+1)
 	}
 	x.fillBuckets()
+	x.tables.spread()
 	return x
 }
 

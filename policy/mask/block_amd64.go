@@ -1,0 +1,23 @@
+package mask
+
+import "golang.org/x/sys/cpu"
+
+// classify fills one block for each 64 bytes of text, which must have padding
+// bytes more than that.
+func (t *tables) classify(out []block, text []byte) {
+	if len(out) == 0 {
+		return
+	}
+	if !cpu.X86.HasAVX2 {
+		t.classifyScalar(out, text)
+		return
+	}
+	_ = text[len(out)*blockSize+padding-1]
+	classifyAVX2(t, &out[0], &text[0], len(out))
+}
+
+// classifyAVX2 is classifyScalar, 32 bytes at a time. It reads n*64+padding
+// bytes of text and writes n blocks.
+//
+//go:noescape
+func classifyAVX2(t *tables, out *block, text *byte, n int)

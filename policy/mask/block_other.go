@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package mask
+
+// classify fills one block for each 64 bytes of text, which must have padding
+// bytes more than that.
+func (t *tables) classify(out []block, text []byte) { t.classifyScalar(out, text) }

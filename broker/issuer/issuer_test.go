@@ -78,6 +78,7 @@ func (w *world) start() {
 func (w *world) restart() {
 	w.t.Helper()
 	w.stop()
+	http.DefaultClient.CloseIdleConnections() // they lead to the old one
 	w.cfg.Listen = strings.TrimPrefix(w.url, "http://")
 	w.start()
 }

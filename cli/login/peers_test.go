@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -71,7 +72,8 @@ func startEmbedded(t *testing.T) string {
 func startDex(t *testing.T) string {
 	t.Helper()
 	cmd := exec.Command(dexBinary(t), "-listen", "127.0.0.1:0", "-password", password)
-	cmd.Stderr = os.Stderr
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -87,6 +89,9 @@ func startDex(t *testing.T) string {
 		stdin.Close()
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("dex: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("dex said:\n%s", &said)
 		}
 	})
 	line, err := bufio.NewReader(stdout).ReadString('\n')

@@ -30,7 +30,7 @@ func (p *Provider) Refresh(ctx context.Context, refreshToken string) (Tokens, er
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshLimit)
 	defer cancel()
 	token, err := p.oauth.TokenSource(p.context(ctx), &oauth2.Token{RefreshToken: refreshToken}).Token()
-	if code, description := oauthError(err); code == "invalid_grant" {
+	if code, description := oauthError(err); wantsPerson(code) {
 		return Tokens{}, explained(ErrSignedOut, code, description)
 	}
 	if err != nil {
@@ -42,6 +42,18 @@ func (p *Provider) Refresh(ctx context.Context, refreshToken string) (Tokens, er
 		return Tokens{RefreshToken: token.RefreshToken}, err
 	}
 	return tokens, nil
+}
+
+// wantsPerson tells whether an error code of a refresh means that only a new
+// sign-in helps. RFC 6749 §5.2 has invalid_grant for that; dex says
+// invalid_request, Entra interaction_required, OpenID Connect login_required.
+func wantsPerson(code string) bool {
+	switch code {
+	case "invalid_grant", "invalid_request", "interaction_required", "login_required", "consent_required", "access_denied":
+		return true
+	default:
+		return false
+	}
 }
 
 // Revoke asks the issuer to forget a refresh token (RFC 7009). Issuers that

@@ -17,6 +17,7 @@ type Detectors struct {
 	enabled uint64 // a bit for each class
 	names   []string
 	methods []*Method
+	scalar  bool // even where the CPU could do better; for tests
 }
 
 // NewDetectors makes detectors for the classes ("*" is all); method gives the

@@ -81,12 +81,3 @@ func TestCleanTextDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
-
-func BenchmarkCleanCell(b *testing.B) {
-	d := allDetectors(b, policy.MaskSpec{Method: "redact"})
-	text := []byte("2024-05-31 12:00")
-	b.ReportAllocs()
-	for b.Loop() {
-		d.MaskText(nil, text, Context{Name: "at"}, nil)
-	}
-}

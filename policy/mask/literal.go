@@ -35,11 +35,15 @@ const fingerprint = 3 // bytes
 type index struct {
 	tables   tables
 	literals []literal
+	present  [filterSize / 64]uint64 // a bit for each fingerprint, by its hash
 	slots    [slotCount]slot
 	next     []uint16 // literal → the next one in its slot, counted from 1
 }
 
-const slotCount = 1 << 11
+const (
+	slotCount  = 1 << 11
+	filterSize = 1 << 13
+)
 
 type slot struct {
 	key   uint32 // the folded fingerprint
@@ -53,7 +57,9 @@ func newIndex(literals []literal) *index {
 	for i := range literals {
 		l := &x.literals[i]
 		l.offset = rarest(l.text)
-		s := x.slot(foldedKey(l.text[l.offset:]))
+		key := foldedKey(l.text[l.offset:])
+		s := x.slot(key)
+		x.present[filterOf(key)/64] |= 1 << (filterOf(key) % 64)
 		x.next[i], s.first = s.first, uint16(i+1)
 	}
 	x.fillBuckets()
@@ -73,6 +79,9 @@ func (x *index) slot(key uint32) *slot {
 
 // lookup gives the first literal with the fingerprint, counted from 1, else 0.
 func (x *index) lookup(key uint32) uint16 {
+	if x.present[filterOf(key)/64]>>(filterOf(key)%64)&1 == 0 {
+		return 0
+	}
 	for i := slotOf(key); ; i = (i + 1) % slotCount {
 		s := &x.slots[i]
 		if s.first == 0 || s.key == key {
@@ -80,6 +89,8 @@ func (x *index) lookup(key uint32) uint16 {
 		}
 	}
 }
+
+func filterOf(key uint32) uint32 { return key * 0x85ebca6b >> (32 - 13) }
 
 func slotOf(key uint32) uint32 { return key * 0x9e3779b1 >> (32 - 11) }
 

@@ -21,27 +21,48 @@ func (s *scanner) numbers(p int) {
 	if p < s.numbersEnd || p < s.closedEnd {
 		return
 	}
-	for p < len(s.text) && isNumberByte(s.text[p]) {
-		if !isDigit(s.text[p]) {
+	table := &s.d.index.tables.whole
+	for p < len(s.text) {
+		c := table[s.text[p]]
+		if c&(bitDigit|bitsSep) == 0 {
+			break
+		}
+		if c&bitDigit == 0 {
 			p++
+			continue
+		}
+		if n := s.dateAt(p); n > 0 {
+			p += n
 			continue
 		}
 		var groups [maxGroups]group
 		n, digits := s.split(groups[:], p)
 		p = groups[n-1].end
 		if digits >= minNumber {
-			s.grouped(groups[:n], digits)
+			s.grouped(groups[:n])
 		}
 	}
 	s.numbersEnd = p
 }
 
-func isNumberByte(c byte) bool {
-	switch c {
-	case ' ', '-', '.', '(', ')', '/', '+', '%', 0xc2, 0xe2, 0x80, 0x90, 0x91, 0x93, 0xa0, 0xaf:
-		return true
+// dateAt gives the length of 2024-05-31 at p where nothing is joined to it, 0
+// where there is none: dates are the most frequent numbers by far.
+func (s *scanner) dateAt(p int) int {
+	const size = len("2024-05-31")
+	if len(s.text)-p < size {
+		return 0
 	}
-	return isDigit(c)
+	d := s.text[p : p+size]
+	if d[4] != '-' || d[7] != '-' || d[0] != '1' && d[0] != '2' || d[5] > '1' || d[8] > '3' ||
+		!isDigit(d[1]) || !isDigit(d[2]) || !isDigit(d[3]) || !isDigit(d[5]) || !isDigit(d[6]) || !isDigit(d[8]) || !isDigit(d[9]) {
+		return 0
+	}
+	if p+size < len(s.text) {
+		if c := s.text[p+size]; glues(c) || isDigit(c) {
+			return 0
+		}
+	}
+	return size
 }
 
 // split parses groups of digits from p on.
@@ -126,14 +147,17 @@ func separatorAt(text []byte) (kind byte, size int) {
 }
 
 // grouped looks at the groups of one number, or of several side by side.
-func (s *scanner) grouped(groups []group, digits int) {
+func (s *scanner) grouped(groups []group) {
 	if s.onlySpots {
 		s.spot(groups[0].start, groups[len(groups)-1].end)
 		return
 	}
 	for i := 0; i < len(groups); {
-		used := s.card(groups, i)
-		if used == 0 {
+		used := 0
+		switch n := groups[i].len(); {
+		case n == 4 || n >= 12:
+			used = s.card(groups, i)
+		case n == 3 || n == 9:
 			used = s.socialSecurity(groups, i)
 		}
 		if used == 0 {

@@ -52,7 +52,7 @@ func (s *scanner) scan() {
 		var blocks [2]block
 		var buf [blockSize + padding]byte
 		copy(buf[:], s.text)
-		s.d.index.tables.classify(blocks[:1], buf[:])
+		s.classify(blocks[:1], buf[:])
 		s.block(&blocks[0], &blocks[1], carry{}, 0)
 		return
 	}
@@ -63,12 +63,12 @@ func (s *scanner) scan() {
 	for at := 0; at < len(s.text); {
 		n := min((len(s.text)-at-padding)/blockSize, stride)
 		if n > 0 {
-			s.d.index.tables.classify(blocks[have:have+n], s.text[at:])
+			s.classify(blocks[have:have+n], s.text[at:])
 		} else {
 			n = 1
 			tail = [blockSize + padding]byte{}
 			copy(tail[:], s.text[at:])
-			s.d.index.tables.classify(blocks[have:have+1], tail[:])
+			s.classify(blocks[have:have+1], tail[:])
 		}
 		for i := range have + n - 1 {
 			c = s.block(&blocks[i], &blocks[i+1], c, at+(i-have)*blockSize)
@@ -77,6 +77,14 @@ func (s *scanner) scan() {
 		at += n * blockSize
 	}
 	s.block(&blocks[0], &block{}, c, (len(s.text)-1)/blockSize*blockSize)
+}
+
+func (s *scanner) classify(out []block, text []byte) {
+	if t := &s.d.index.tables; s.d.scalar {
+		t.classifyScalar(out, text)
+	} else {
+		t.classify(out, text)
+	}
 }
 
 // carry is what a block needs of the one before it.

@@ -1,12 +1,19 @@
 package mask
 
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"sync"
+)
+
 const escape = 0x1b
 
 // sequence gives the length of the terminal control sequence that text begins
 // with (ECMA-48 §5.4: CSI; §5.6 and xterm: OSC, ended by BEL or ST), 0 where
 // there is none or it is not complete.
 func sequence(text []byte) int {
-	if len(text) < 2 || text[0] != escape {
+	if len(text) < 2 {
 		return 0
 	}
 	switch text[1] {
@@ -56,28 +63,63 @@ func visible(sequence []byte) bool {
 	return false
 }
 
+// view is a text without its control sequences, and where its parts stood.
+type view struct {
+	plain []byte
+	parts []part
+}
+
+// part says that the plain bytes from at on stood at raw.
+type part struct{ at, raw int }
+
+// strip fills the view. A sequence that moves the cursor leaves a line break,
+// so that what it parts is not read as one.
+func (v *view) strip(text []byte) {
+	v.plain, v.parts = v.plain[:0], v.parts[:0]
+	for at := 0; at < len(text); {
+		n := bytes.IndexByte(text[at:], escape)
+		if n < 0 {
+			n = len(text) - at
+		}
+		size := sequence(text[at+n:])
+		if size == 0 && at+n < len(text) {
+			n++ // a lone escape is text
+		}
+		v.parts = append(v.parts, part{at: len(v.plain), raw: at})
+		v.plain = append(v.plain, text[at:at+n]...)
+		at += n
+		if size > 0 {
+			if !visible(text[at : at+size]) {
+				v.parts = append(v.parts, part{at: len(v.plain), raw: at})
+				v.plain = append(v.plain, '\n')
+			}
+			at += size
+		}
+	}
+}
+
+// raw gives where plain byte i stood.
+func (v *view) raw(i int) int {
+	n, _ := slices.BinarySearchFunc(v.parts, i+1, func(p part, i int) int { return cmp.Compare(p.at, i) })
+	p := v.parts[n-1]
+	return p.raw + i - p.at
+}
+
+// views keeps the memory of views for reuse.
+var views = sync.Pool{New: func() any { return new(view) }}
+
 // findBelowEscapes finds values that control sequences may divide: it looks
 // at the text without them.
 func (d *Detectors) findBelowEscapes(text []byte, c Context) []finding {
-	plain := make([]byte, 0, len(text))
-	places := make([]int32, 0, len(text)+1) // of each plain byte in text
-	for i := 0; i < len(text); {
-		if n := sequence(text[i:]); n > 0 {
-			if !visible(text[i : i+n]) {
-				plain, places = append(plain, '\n'), append(places, int32(i))
-			}
-			i += n
-			continue
-		}
-		plain, places = append(plain, text[i]), append(places, int32(i))
-		i++
-	}
-	s := scanner{d: d, text: plain, name: c.Name}
+	v := views.Get().(*view)
+	defer views.Put(v)
+	v.strip(text)
+	s := scanner{d: d, text: v.plain, name: c.Name}
 	s.scan()
 	fs := s.findings()
 	for i := range fs {
-		fs[i].end = int(places[fs[i].end-1]) + 1
-		fs[i].start = int(places[fs[i].start])
+		fs[i].end = v.raw(fs[i].end-1) + 1
+		fs[i].start = v.raw(fs[i].start)
 	}
 	return fs
 }

@@ -30,11 +30,11 @@ type Meta struct {
 	Workload string `json:"workload,omitempty"` // the entry that let a workload in
 }
 
-// Ended is done once the login has expired or was revoked; its cause is
-// ErrExpired or wraps ErrRevoked. Live sessions end with it.
+// Ended is done once the login has expired, and was not renewed, or was revoked;
+// its cause is ErrExpired or wraps ErrRevoked. Live sessions end with it.
 func (l *Login) Ended() context.Context { return l.ctx }
 
-// Done is closed once the login has expired or was revoked.
+// Done is closed once Ended is done.
 func (l *Login) Done() <-chan struct{} { return l.ctx.Done() }
 
 // Chain names who acts: a login has its principal alone. Delegations put the

@@ -344,6 +344,23 @@ func TestNonceBehindAProxy(t *testing.T) {
 	}
 }
 
+// A site that poses as the broker and passes everything on must not be able to
+// use what it is given, even where the proxy lets its name through.
+func TestNonceSignedForAnotherHostIsRefused(t *testing.T) {
+	l := newLogins(t, LoginsConfig{Proxies: loopbackNets(), PublicHost: "hoop.example"})
+	key := newKey(t)
+	token, _ := issue(t, l, key, time.Hour)
+	c := dial(t, behindProxy(t, handler(l, nil)))
+	c.host = "evil.example"
+	nonce := c.who(t, token, SignProof(key, token, c.exporter(t))).Nonce
+	route := RouteOf(c.request(t, http.MethodGet, "/who?x=1", nil))
+	c.who(t, token, SignNonceProof(key, token, nonce, route)).mustBe(t, 401, "does not fit this request")
+	route.Host = "HOOP.example:443"
+	if a := c.who(t, token, SignNonceProof(key, token, nonce, route)); a.Status != 200 {
+		t.Errorf("signed for the broker's own name: %+v", a)
+	}
+}
+
 func flip(s string) string {
 	if s[0] == 'A' {
 		return "B" + s[1:]
@@ -489,7 +506,8 @@ func TestRevokedLoginEndsAtOnce(t *testing.T) {
 	s := serveTLS(t, handler(l, nil), 0)
 	key := newKey(t)
 	token, login := issue(t, l, key, time.Hour)
-	other, otherLogin := issue(t, l, key, time.Hour)
+	otherKey := newKey(t)
+	other, otherLogin := issue(t, l, otherKey, time.Hour)
 	c := dial(t, s)
 	if err := l.Revoke(t.Context(), login.ID, "laptop lost"); err != nil {
 		t.Fatal(err)
@@ -499,7 +517,7 @@ func TestRevokedLoginEndsAtOnce(t *testing.T) {
 		t.Errorf("live sessions are told %v", cause)
 	}
 	c.who(t, token, SignProof(key, token, c.exporter(t))).mustBe(t, 401, "laptop lost")
-	if a := c.who(t, other, SignProof(key, other, c.exporter(t))); a.Status != 200 {
+	if a := c.who(t, other, SignProof(otherKey, other, c.exporter(t))); a.Status != 200 {
 		t.Errorf("the other login: %+v", a)
 	}
 	if list := l.List(); len(list) != 1 || list[0] != otherLogin {
@@ -531,12 +549,55 @@ func TestExpiredLogin(t *testing.T) {
 	}
 }
 
+// A session must not break when its client logs in again, and must not outlive
+// what it was given.
+func TestRenewedLoginCarriesLiveSessionsOn(t *testing.T) {
+	const short = 2 * time.Second
+	l := newLogins(t, LoginsConfig{})
+	key := newKey(t)
+	token, old := issue(t, l, key, short)
+	alone := map[string]*Login{}
+	_, alone["another key"] = issue(t, l, newKey(t), short)
+	promoted := principal()
+	promoted.Groups = []string{"engineers", "contractors"}
+	var err error
+	if _, alone["other groups"], err = l.Issue(t.Context(), promoted, public(key), short, Meta{}); err != nil {
+		t.Fatal(err)
+	}
+	_, renewed := issue(t, l, key, time.Hour)
+	for _, login := range alone {
+		<-login.Done()
+		if cause := context.Cause(login.Ended()); !errors.Is(cause, ErrExpired) {
+			t.Errorf("ended with %v", cause)
+		}
+	}
+	c := dial(t, serveTLS(t, handler(l, nil), 0))
+	for !time.Now().After(old.Expires) {
+		time.Sleep(time.Millisecond)
+	}
+	c.who(t, token, SignProof(key, token, c.exporter(t))).mustBe(t, 401, "expired")
+	if old.Ended().Err() != nil {
+		t.Fatal("the live session of a renewed login was ended")
+	}
+	if list := l.List(); len(list) != 1 || list[0] != renewed {
+		t.Errorf("listed: %v", list)
+	}
+	if err := l.Revoke(t.Context(), renewed.ID, "laptop lost"); err != nil {
+		t.Fatal(err)
+	}
+	<-old.Done()
+	if cause := context.Cause(old.Ended()); !errors.Is(cause, ErrRevoked) {
+		t.Errorf("ended with %v", cause)
+	}
+}
+
 func TestLoginsSurviveARestart(t *testing.T) {
 	state := openState(t, &clock{})
 	l := newLogins(t, LoginsConfig{State: state})
 	key := newKey(t)
 	good, login := issue(t, l, key, time.Hour)
-	bad, revokedLogin := issue(t, l, key, time.Hour)
+	otherKey := newKey(t)
+	bad, revokedLogin := issue(t, l, otherKey, time.Hour)
 	if err := l.Revoke(t.Context(), revokedLogin.ID, "lost"); err != nil {
 		t.Fatal(err)
 	}
@@ -546,7 +607,7 @@ func TestLoginsSurviveARestart(t *testing.T) {
 	if a := c.who(t, good, SignProof(key, good, c.exporter(t))); a.Status != 200 || a.Name != "alice" {
 		t.Errorf("after a restart: %+v", a)
 	}
-	c.who(t, bad, SignProof(key, bad, c.exporter(t))).mustBe(t, 401, "lost")
+	c.who(t, bad, SignProof(otherKey, bad, c.exporter(t))).mustBe(t, 401, "lost")
 	list := l.List()
 	if len(list) != 1 {
 		t.Fatalf("listed: %v", list)

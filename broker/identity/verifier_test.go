@@ -11,8 +11,10 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"log/slog"
 	"math/big"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -438,6 +440,47 @@ func TestMissingGroupsNameTheVendorsCure(t *testing.T) {
 		i := &issuer{config: IssuerConfig{URL: issuerURL}}
 		_, err := i.groups(claims{})
 		refused(t, err, ErrGroups, words)
+	}
+}
+
+func TestIssuerWithItsOwnAuthority(t *testing.T) {
+	i := newTestIssuer(t)
+	i.Server = httptest.NewTLSServer(i)
+	t.Cleanup(i.Server.Close)
+	i.Server.Config.ErrorLog = slog.NewLogLogger(quiet().Handler(), slog.LevelError)
+	_, err := i.verifier(t, nil).VerifyLogin(t.Context(), i.sign(t, i.alice()), "")
+	refused(t, err, ErrUnavailable)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.Certificate().Raw})
+	if err := os.WriteFile(ca, cert, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v := i.verifier(t, func(c *IssuerConfig) { c.CAFile = ca })
+	if _, err := v.VerifyLogin(t.Context(), i.sign(t, i.alice()), ""); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An issuer that points elsewhere is not followed, and one that never stops
+// talking is cut short.
+func TestIssuerThatMisbehaves(t *testing.T) {
+	for name, misbehave := range map[string]http.HandlerFunc{
+		"redirects": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://evil.example/", http.StatusFound)
+		},
+		"is too long": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, maxDocument+1)) },
+		"is not JSON": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
+		"is another's": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"issuer":"https://evil.example"}`))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newTestIssuer(t)
+			i.Server = httptest.NewServer(misbehave)
+			t.Cleanup(i.Server.Close)
+			_, err := i.verifier(t, nil).VerifyLogin(t.Context(), i.sign(t, i.alice()), "")
+			refused(t, err, ErrUnavailable)
+		})
 	}
 }
 

@@ -12,7 +12,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -324,6 +326,61 @@ func TestStartupGarbageIsAnswered(t *testing.T) {
 	}
 }
 
+// libpq may ask for GSSAPI and for TLS, each answered before the next.
+func TestEncryptionIsDeclined(t *testing.T) {
+	w := newWorld(t)
+	dir, port := w.listen()
+	c, err := net.Dial("unix", filepath.Join(dir, ".s.PGSQL."+port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, code := range []uint32{codeGSSENC, codeSSL} {
+		if _, err := c.Write(binary.BigEndian.AppendUint32([]byte{0, 0, 0, 8}, code)); err != nil {
+			t.Fatal(err)
+		}
+		var answer [1]byte
+		if _, err := io.ReadFull(c, answer[:]); err != nil || answer[0] != 'N' {
+			t.Fatalf("answered %q, %v", answer, err)
+		}
+	}
+	msgs := rawStartup(t, c, protocol30, "user", "x")
+	if last := msgs[len(msgs)-1]; last.kind != 'Z' || string(last.body) != "I" {
+		t.Errorf("the last message is %q %q", last.kind, last.body)
+	}
+}
+
+// A client that is slow with its startup packet is given up, one that is in is
+// not: the timeout is the handshake's.
+func TestSlowStartup(t *testing.T) {
+	w := newWorld(t)
+	w.engine.handshake = 50 * time.Millisecond
+	dir, port := w.listen()
+	for _, sent := range []string{"", "\x00\x00\x00\x10\x00\x03"} {
+		c, err := net.Dial("unix", filepath.Join(dir, ".s.PGSQL."+port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(c, sent); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(c); err != nil || len(got) > 0 {
+			t.Errorf("after %q: got %q, %v", sent, got, err)
+		}
+		c.Close()
+	}
+	w = newWorld(t)
+	w.engine.handshake = 2 * time.Second
+	c, err := pgconn.Connect(t.Context(), w.connString(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(context.Background())
+	if _, err := c.Exec(t.Context(), "select pg_sleep(2.1)").ReadAll(); err != nil {
+		t.Errorf("a session beyond the handshake timeout: %v", err)
+	}
+}
+
 // waiter is an Approver that waits as long as it may.
 type waiter struct{ waiting, ended chan error }
 
@@ -388,14 +445,19 @@ func TestRevokingEndsStartup(t *testing.T) {
 
 func TestPanicEndsOneSession(t *testing.T) {
 	w := newWorld(t)
-	dir, port := w.listen()
+	var healthy atomic.Bool
 	inner := w.deps.Secret
-	w.deps.Secret = func(context.Context, string) (*broker.Secret, error) { panic("with a secret: " + rolePassword) }
-	at := fmt.Sprintf("host=%s port=%s dbname=postgres user=x", dir, port)
+	w.deps.Secret = func(ctx context.Context, name string) (*broker.Secret, error) {
+		if !healthy.Load() {
+			panic("with a secret: " + rolePassword)
+		}
+		return inner(ctx, name)
+	}
+	at := w.connString("")
 	if _, err := pgconn.Connect(t.Context(), at); err == nil {
 		t.Fatal("a session opened without a credential")
 	}
-	w.deps.Secret = inner
+	healthy.Store(true)
 	c, err := pgconn.Connect(t.Context(), at)
 	if err != nil {
 		t.Fatalf("the next session: %v", err)

@@ -162,7 +162,7 @@ func (s *Stream) peerEnded(t frameType) {
 		s.cause = &CloseError{Code: CloseCode(binary.BigEndian.Uint16(ctl)), Reason: clean(string(ctl[2:]))}
 	}
 	s.delivered = s.received // nothing follows, so the window is of no interest
-	s.ackTimer.Reset(0)
+	s.ackNow()
 }
 
 // finish ends the stream for good. The lock is held.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -131,8 +132,7 @@ func (d *Dialer) newRequest(ctx context.Context, path string, h http.Header) (*h
 	if err != nil {
 		return nil, fmt.Errorf("path of a stream: %w", err)
 	}
-	u := d.URL.JoinPath(ref.Path)
-	u.RawQuery = ref.RawQuery
+	u := d.resolve(ref)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("request a stream: %w", err)
@@ -145,15 +145,25 @@ func (d *Dialer) newRequest(ctx context.Context, path string, h http.Header) (*h
 	return req, nil
 }
 
+// resolve puts the broker's address and prefix before a path.
+func (d *Dialer) resolve(ref *url.URL) *url.URL {
+	u := *d.URL
+	u.Path = strings.TrimSuffix(u.Path, "/") + "/" + strings.TrimPrefix(ref.Path, "/")
+	u.RawPath, u.RawQuery, u.Fragment = "", ref.RawQuery, ""
+	return &u
+}
+
 // Do sends one request over a connection of its own. A relative URL is taken
 // relative to the broker's. Closing the body of the response closes the
 // connection.
 func (d *Dialer) Do(ctx context.Context, req *http.Request) (*http.Response, error) {
 	req = req.Clone(ctx)
 	if req.URL.Host == "" {
-		u := d.URL.JoinPath(req.URL.Path)
-		u.RawQuery = req.URL.RawQuery
-		req.URL, req.Host = u, u.Host
+		req.URL = d.resolve(req.URL)
+		req.Host = req.URL.Host
+	}
+	if req.Header == nil {
+		req.Header = http.Header{}
 	}
 	req.Close = true
 	ex, err := d.exchange(ctx, req)

@@ -44,6 +44,10 @@
 // nothing for 45 seconds, or for 5 seconds after the clock jumped (the laptop
 // slept), gives the connection up and resumes.
 //
+// Both ends want TLS 1.3, so a reverse proxy that speaks TLS to the broker must
+// be told so (nginx: proxy_ssl_protocols TLSv1.3), as it must to pass Upgrade
+// and Connection on.
+//
 // # Local listeners
 //
 // A unix socket stands in a directory of mode 0700. A TCP listener binds to a

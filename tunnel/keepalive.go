@@ -9,6 +9,9 @@ import (
 // reads from: what has arrived is there at once.
 const drainTime = 2 * time.Millisecond
 
+// maxDrain is how many reads it makes.
+const maxDrain = 256
+
 var errSilent = errors.New("the peer has been silent for too long")
 
 // keepalive tells a dead link from an idle one. The stream's lock guards it.
@@ -98,11 +101,16 @@ func (s *Stream) tick() {
 
 func (s *Stream) ping() {
 	s.keep.ping = true
-	s.ackTimer.Reset(0)
+	s.ackNow()
 }
 
+// drain takes what has arrived, at most a few windows of it: somebody who
+// begins to read meanwhile shall do it without the detour over the inbox.
 func (s *Stream) drain() {
-	for s.link != nil && s.pumping == nobody {
+	for range maxDrain {
+		if s.link == nil || s.pumping != nobody || s.waiting > 0 {
+			return
+		}
 		before, acked := s.received, s.out.acked
 		s.pump(tickSide, nil)
 		if l := s.link; l == nil || s.received == before && s.out.acked == acked && l.remain == 0 {

@@ -136,7 +136,7 @@ func (s *Stream) account(b burst) error {
 	s.ctl = s.ctl[:len(s.ctl)+b.ctl]
 	if b.ping {
 		s.keep.pong = true
-		s.ackTimer.Reset(0)
+		s.ackNow()
 	}
 	if b.ended != 0 {
 		s.peerEnded(b.ended)
@@ -150,11 +150,16 @@ func (s *Stream) deliver(n int) {
 	s.delivered = min(s.delivered+uint64(n), s.received)
 	switch {
 	case s.delivered-s.ackSent >= uint64(s.set.ackEvery):
-		s.ackTimer.Reset(0)
+		s.ackNow()
 	case !s.ackArmed:
 		s.ackArmed = true
 		s.ackTimer.Reset(s.set.ackDelay)
 	}
+}
+
+func (s *Stream) ackNow() {
+	s.ackArmed = true
+	s.ackTimer.Reset(0)
 }
 
 // flushAck runs on the timer, because a Read that wrote could block, and with

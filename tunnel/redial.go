@@ -26,6 +26,7 @@ type redialer struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	broken bool // guarded by the stream's lock
+	told   bool // Reconnecting was the last event; guarded by the stream's resuming
 }
 
 func newRedialer(d *Dialer) *redialer {
@@ -69,12 +70,16 @@ func (r *redialer) awake() {
 func (r *redialer) run(s *Stream, cut error) {
 	s.resuming.Lock()
 	defer s.resuming.Unlock()
-	r.notify(s, Reconnecting, cut)
+	if !r.told {
+		r.told = true
+		r.notify(s, Reconnecting, cut)
+	}
 	start, wait, misdirected := time.Now(), r.d.set.backoff, 0
 	for r.ctx.Err() == nil {
 		l, peer, err := r.resume(s)
 		if err == nil {
 			if s.attach(l, peer) == nil {
+				r.told = false
 				r.notify(s, Resumed, nil)
 			}
 			return // a link that broke again has its own run

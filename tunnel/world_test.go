@@ -199,6 +199,7 @@ type relay struct {
 	mu    sync.Mutex
 	conns map[net.Conn]bool
 	down  bool
+	thaw  chan struct{} // closed when the test is over
 	// budget says after how many bytes, in both directions together, a new
 	// connection is cut; nil means never.
 	budget func() int
@@ -210,10 +211,11 @@ func newRelay(t testing.TB, target string) *relay {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{ln: ln, target: target, conns: map[net.Conn]bool{}}
+	r := &relay{ln: ln, target: target, conns: map[net.Conn]bool{}, thaw: make(chan struct{})}
 	r.tasks.Go(r.run)
 	t.Cleanup(func() {
 		_ = ln.Close()
+		close(r.thaw)
 		r.cut()
 		r.tasks.Wait()
 	})
@@ -262,6 +264,10 @@ func (r *relay) carry(a net.Conn) {
 		buf := make([]byte, 32<<10)
 		for {
 			n, err := src.Read(buf)
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				<-r.thaw
+				return
+			}
 			m := take(n)
 			if _, werr := dst.Write(buf[:m]); err != nil || werr != nil || m < n {
 				return
@@ -326,4 +332,13 @@ func checkLeaks(t testing.TB) {
 		}
 		t.Errorf("goroutines left:\n%s", strings.TrimSpace(stacks))
 	})
+}
+
+// freeze makes the connections there are carry nothing more, without an error.
+func (r *relay) freeze() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for c := range r.conns {
+		_ = c.SetReadDeadline(time.Unix(1, 0))
+	}
 }

@@ -32,7 +32,9 @@ func TestCompileReportsEverything(t *testing.T) {
 		{"actor kind", good(func(r *RuleSpec) { r.Who = &WhoSpec{Kinds: []string{"robot"}} }), []string{`rules[0].who.kinds[0]: "robot" is no kind`}},
 		{"protocol", good(func(r *RuleSpec) { r.Connections = &ConnSpec{Protocols: []string{"pg"}} }), []string{`rules[0].connections.protocols[0]: "pg" is no protocol`}},
 		{"star inside", good(func(r *RuleSpec) { r.Who = &WhoSpec{Groups: []string{"a*b"}} }), []string{`rules[0].who.groups[0]: "a*b": one *`}},
-		{"verb", good(func(r *RuleSpec) { r.Actions = []string{"sql.selct", "sql.create_*", "sql.creat_*", "select", "session.close", "mysql.query", "sql.*", "*", "ssh.exec", "s*"} }),
+		{"verb", good(func(r *RuleSpec) {
+			r.Actions = []string{"sql.selct", "sql.create_*", "sql.creat_*", "select", "session.close", "mysql.query", "sql.*", "*", "ssh.exec", "s*"}
+		}),
 			[]string{"rules[0].actions[0]: ", "rules[0].actions[2]: ", "rules[0].actions[3]: ", "rules[0].actions[4]: ", "rules[0].actions[5]: "}},
 		{"statement kind", good(func(r *RuleSpec) { r.SQL = &SQLSpec{Kinds: []string{"drop", "drop_table", "drop_*"}} }), []string{`rules[0].sql.kinds[0]: "drop"`}},
 		{"statement effect", good(func(r *RuleSpec) { r.SQL = &SQLSpec{Effects: []string{"reads"}} }), []string{`rules[0].sql.effects[0]: "reads"`}},

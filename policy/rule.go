@@ -235,7 +235,7 @@ func (c *ruleCompiler) sqlEffects(path string, list []string) []string {
 		c.add(path, "is empty, so the rule can never match: leave it out to match everything")
 	}
 	for i, e := range list {
-		if !knownSQLEffect(e) {
+		if !KnownSQLEffect(e) {
 			c.add(fmt.Sprintf("%s[%d]", path, i),
 				"%q is no effect of a statement: read, write, ddl, session, transaction, code, file, program or admin", e)
 		}

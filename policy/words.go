@@ -2,8 +2,8 @@ package policy
 
 import "strings"
 
-// The effects that running a statement can have, as SQL.Effects lists them.
-func knownSQLEffect(s string) bool {
+// KnownSQLEffect reports whether a word can stand in SQL.Effects.
+func KnownSQLEffect(s string) bool {
 	switch s {
 	case "read", "write", "ddl", "session", "transaction", "code", "file", "program", "admin":
 		return true

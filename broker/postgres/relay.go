@@ -69,6 +69,9 @@ func (r *relay) run(parent context.Context) error {
 	}
 	r.in.flow.release()
 	r.out.flow.release()
+	if parent.Err() != nil && r.queue.first() != nil {
+		r.cancelStatement()
+	}
 	r.abandon()
 	return r.part(parent, err)
 }
@@ -99,9 +102,6 @@ func (r *relay) abandon() {
 
 // part says the last word to both sides. The error it gives is for the log.
 func (r *relay) part(ctx context.Context, err error) error {
-	if ctx.Err() != nil && r.out.busy.Load() {
-		r.cancelStatement()
-	}
 	switch {
 	case ctx.Err() != nil:
 	case err == nil, errors.Is(err, errStopped), errors.Is(err, errClientGone):

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"sync/atomic"
 
 	"hoop/broker"
 )
@@ -29,10 +28,9 @@ type responses struct {
 	masker masker
 	copied *copyMasker // of a COPY TO under way; nil where its data pass untouched
 
-	busy  atomic.Bool // the target owes answers
-	held  bool        // the last write ended within a frame; relay.writing
-	torn  bool        // a write to the client failed: nothing more fits
-	fatal bool        // the target said that it ends the connection
+	held  bool // the last write ended within a frame; relay.writing
+	torn  bool // a write to the client failed: nothing more fits
+	fatal bool // the target said that it ends the connection
 }
 
 // run relays until the target ends.
@@ -147,7 +145,6 @@ func (p *responses) current() *entry {
 	if p.cur == nil {
 		if p.cur = p.queue.first(); p.cur != nil {
 			p.rows, p.mark = 0, p.flow.sent
-			p.busy.Store(true)
 		}
 	}
 	return p.cur
@@ -335,7 +332,6 @@ func (p *responses) ready(msg []byte) error {
 	})
 	p.done(true)
 	if p.queue.first() == nil {
-		p.busy.Store(false)
 		p.up.running.Store(0)
 	}
 	return nil

@@ -71,19 +71,26 @@ func byteClasses() (n nibbles) {
 // consecutive bytes, the buckets of literals whose fingerprints have them.
 // The assembly knows the layout of the nibbles.
 type tables struct {
-	class nibbles
-	print [fingerprint]nibbles
+	class  nibbles
+	prints [printSets][fingerprint]nibbles
 	// whole holds the same for each byte, spread out for the scalar build: the
-	// class in the lowest byte, the three prints above it.
-	whole [256]uint32
+	// class in the lowest byte, the prints above it.
+	whole [256]uint64
 }
+
+const printSets = 2
 
 // spread fills whole from the nibbles.
 func (t *tables) spread() {
 	for b := range t.whole {
 		c := byte(b)
-		t.whole[b] = uint32(t.class.of(c)) | uint32(t.print[0].of(c))<<8 |
-			uint32(t.print[1].of(c))<<16 | uint32(t.print[2].of(c))<<24
+		w := uint64(t.class.of(c))
+		for set := range t.prints {
+			for k := range t.prints[set] {
+				w |= uint64(t.prints[set][k].of(c)) << (8 + 24*set + 8*k)
+			}
+		}
+		t.whole[b] = w
 	}
 }
 
@@ -113,8 +120,8 @@ func (t *tables) eight(p *[8 + padding]byte) (classes, prints uint64) {
 	v0, v1 := t.whole[p[0]], t.whole[p[1]]
 	for j := range 8 {
 		v2 := t.whole[p[j+2]]
-		classes |= uint64(v0&0xff) << (8 * j)
-		prints |= uint64(v0>>8&(v1>>16)&(v2>>24)) << (8 * j)
+		classes |= v0 & 0xff << (8 * j)
+		prints |= (v0>>8&(v1>>16)&(v2>>24) | v0>>32&(v1>>40)&(v2>>48)) & 0xff << (8 * j)
 		v0, v1 = v1, v2
 	}
 	return classes, prints

@@ -14,6 +14,7 @@ type Context struct {
 type Detectors struct {
 	index   *index
 	formats []keyFormat
+	words   *vocabulary
 	enabled uint64 // a bit for each class
 	names   []string
 	methods []*Method
@@ -23,7 +24,7 @@ type Detectors struct {
 // NewDetectors makes detectors for the classes ("*" is all); method gives the
 // mask of each class. An unknown class is an error.
 func NewDetectors(classes []string, method func(class string) (*Method, error)) (*Detectors, error) {
-	d := &Detectors{index: sharedIndex(), formats: sharedFormats(), names: classNames()}
+	d := &Detectors{index: sharedIndex(), formats: sharedFormats(), words: sharedVocabulary(), names: classNames()}
 	d.methods = make([]*Method, len(d.names))
 	for _, name := range classes {
 		if err := d.enable(name); err != nil {

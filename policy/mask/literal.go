@@ -1,6 +1,9 @@
 package mask
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // A literal is a text that begins or announces a value.
 type literal struct {
@@ -136,61 +139,111 @@ func rarest(s string) int {
 	return at
 }
 
-// frequency weighs how common a byte is in what passes through a broker; only
-// the order matters.
+// frequency weighs how common a byte is in what passes through a broker: prose,
+// tables and JSON, with many numbers in decimal and hexadecimal. Only the
+// proportions matter.
 func frequency(c byte) int {
 	switch {
-	case c >= 'A' && c <= 'Z':
-		c |= 0x20
 	case isDigit(c):
-		return 9
-	case c == ' ' || c == '"':
+		return 25
+	case c == ' ', c == '"':
+		return 30
+	case c == '-', c == ':', c == '.', c == ',', c == '/':
 		return 14
-	case c == '_', c == '$', c == '~', c == '%':
-		return 2
-	case !isLetter(c):
-		return 6
-	}
-	switch c {
-	case 'e', 't', 'a', 'o', 'i', 'n', 's', 'r':
-		return 12
-	case 'd', 'l', 'c', 'u', 'm', 'p':
-		return 8
-	case 'f', 'g', 'h', 'b', 'w', 'y', 'v':
-		return 5
-	default: // j k q x z
-		return 2
+	case c-'A' < 26:
+		return 1 + frequencyOfLetter(c|0x20)/6
+	case isLetter(c):
+		return frequencyOfLetter(c)
+	default:
+		return 3
 	}
 }
 
-const bucketCount = 8
+func frequencyOfLetter(c byte) int {
+	switch c {
+	case 'e', 'a':
+		return 30
+	case 't', 'o', 'i', 'n', 's', 'r', 'd', 'c':
+		return 22
+	case 'l', 'u', 'm', 'p', 'f', 'b':
+		return 14
+	case 'g', 'h', 'w', 'y', 'v', 'k':
+		return 8
+	default: // j q x z
+		return 3
+	}
+}
 
-// fillBuckets spreads the fingerprints over the buckets, each where it widens
-// the set of matching triples least.
+// bucketCount is how many sets of fingerprints the tables tell apart: eight in
+// each of their two halves.
+const bucketCount = 8 * printSets
+
+// fillBuckets spreads the fingerprints over the buckets so that few others
+// pass: each goes where it widens what passes least, and may move again once
+// the others have their place.
 func (x *index) fillBuckets() {
-	var buckets [bucketCount]bucket
+	var prints []print
 	for i := range x.literals {
 		l := &x.literals[i]
-		print := l.text[l.offset : l.offset+fingerprint]
-		best, cost := 0, 1<<62
-		for b := range buckets {
-			wider := buckets[b]
-			wider.add(print, l.fold)
-			if c := wider.weight() - buckets[b].weight(); c < cost {
-				best, cost = b, c
-			}
+		p := print{fold: l.fold}
+		copy(p.bytes[:], l.text[l.offset:])
+		if !slices.Contains(prints, p) {
+			prints = append(prints, p)
 		}
-		buckets[best].add(print, l.fold)
 	}
+	freq := frequencies()
+	place := make([]int, len(prints))
+	for i := range place {
+		place[i] = -1
+	}
+	const rounds = 4
+	for range rounds {
+		for i := range prints {
+			place[i] = -1
+			place[i] = cheapest(prints, place, i, &freq)
+		}
+	}
+	for i, p := range prints {
+		x.tables.addPrint(p, place[i])
+	}
+}
+
+// print is a fingerprint.
+type print struct {
+	bytes [fingerprint]byte
+	fold  bool
+}
+
+// cheapest gives the bucket that prints[i] widens least.
+func cheapest(prints []print, place []int, i int, freq *[256]int) int {
+	var buckets [bucketCount]bucket
+	for k, b := range place {
+		if b >= 0 {
+			buckets[b].add(prints[k])
+		}
+	}
+	best, cost := 0, 1<<62
 	for b := range buckets {
-		for k := range fingerprint {
-			for half := range 16 {
-				if buckets[b][k].low>>half&1 != 0 {
-					x.tables.print[k].low[half] |= 1 << b
-				}
-				if buckets[b][k].high>>half&1 != 0 {
-					x.tables.print[k].high[half] |= 1 << b
-				}
+		wider := buckets[b]
+		wider.add(prints[i])
+		if c := wider.weight(freq) - buckets[b].weight(freq); c < cost {
+			best, cost = b, c
+		}
+	}
+	return best
+}
+
+func (t *tables) addPrint(p print, b int) {
+	var one bucket
+	one.add(p)
+	set, bit := &t.prints[b/8], byte(1)<<(b%8)
+	for k := range fingerprint {
+		for half := range 16 {
+			if one[k].low>>half&1 != 0 {
+				set[k].low[half] |= bit
+			}
+			if one[k].high>>half&1 != 0 {
+				set[k].high[half] |= bit
 			}
 		}
 	}
@@ -199,36 +252,39 @@ func (x *index) fillBuckets() {
 // bucket holds, for each byte of a fingerprint, the halves that occur.
 type bucket [fingerprint]struct{ low, high uint16 }
 
-func (b *bucket) add(print string, fold bool) {
-	for k := range fingerprint {
-		c := print[k]
+func (b *bucket) add(p print) {
+	for k, c := range p.bytes {
 		b[k].low |= 1 << (c & 15)
 		b[k].high |= 1 << (c >> 4)
-		if fold && isLetter(c) {
+		if p.fold && isLetter(c) {
 			b[k].high |= 1 << ((c ^ 0x20) >> 4)
 		}
 	}
 }
 
 // weight estimates how much of ordinary text the bucket lets through.
-func (b *bucket) weight() int {
+func (b *bucket) weight(freq *[256]int) int {
 	w := 1
 	for k := range fingerprint {
-		if b[k].low == 0 {
-			return 0
+		sum := 0
+		for h := b[k].high; h != 0; h &= h - 1 {
+			row := freq[bits.TrailingZeros16(h)<<4:][:16]
+			for l := b[k].low; l != 0; l &= l - 1 {
+				sum += row[bits.TrailingZeros16(l)]
+			}
 		}
-		w *= weightOf(b[k].low, b[k].high)
+		w *= sum
 	}
 	return w
 }
 
-func weightOf(low, high uint16) int {
-	w := 0
-	for h := high; h != 0; h &= h - 1 {
-		top := byte(bits.TrailingZeros16(h)) << 4
-		for l := low; l != 0; l &= l - 1 {
-			w += frequency(top | byte(bits.TrailingZeros16(l)))
+func frequencies() (f [256]int) {
+	for b := range f {
+		if b >= ' ' && b < 0x7f {
+			f[b] = frequency(byte(b))
+		} else {
+			f[b] = 1
 		}
 	}
-	return w
+	return f
 }

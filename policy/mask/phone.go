@@ -200,8 +200,9 @@ func (s *scanner) national(groups []group, i int) int {
 		i+n < len(groups) && glues(groups[i+n].sep) {
 		return 0
 	}
-	h := s.hintsBefore(start)
-	if h&hintPhone == 0 && !s.hintAfter(groups[i+n-1].end) {
+	end := groups[i+n-1].end
+	if !s.endsClean(s.extension(end)) || s.isClock(start) ||
+		s.hintsBefore(start)&hintPhone == 0 && !s.hintAfter(end) {
 		return 0
 	}
 	if s.before(start) == '(' {
@@ -217,6 +218,11 @@ func (s *scanner) isDate(groups []group) bool {
 		return false
 	}
 	return hasLengths(groups, "422") || len(groups) == 1 && (len(g) == 8 || len(g) == 14)
+}
+
+// isClock reports whether hours and minutes stand before p, as in 10:22:33.123456.
+func (s *scanner) isClock(p int) bool {
+	return p > 1 && s.text[p-1] == ':' && isDigit(s.text[p-2])
 }
 
 // hintAfter reports whether the word after a number says phone, as in

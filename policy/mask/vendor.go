@@ -90,7 +90,6 @@ func keyFormats() []keyFormat {
 		{prefix: "ABSK", set: setB64, min: 100, max: 280},
 		{prefix: "bedrock-api-key-", set: setB64, min: 28, max: noLimit},
 		{prefix: "Q~", set: setDots | setTilde, min: 31, max: 34, before: 4},
-		{prefix: "4b1d", set: setAlnum, min: 38, max: 38},
 		{prefix: "clojars_", fold: true, set: setAlnum, min: 60, max: 60},
 		{prefix: "v1.0-", set: setHex | setScore, min: 171, max: 171},
 		{prefix: "dapi", set: setHex | setScore, min: 32, max: 34},

@@ -1,6 +1,10 @@
 package mask
 
-import "unicode/utf8"
+import (
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
 
 // hints is what the words around a value make likely.
 type hints uint8
@@ -9,7 +13,6 @@ const (
 	hintPhone hints = 1 << iota
 	hintSSN
 	hintCard
-	hintIBAN
 	hintID // some other number
 )
 
@@ -20,32 +23,47 @@ const (
 	contextWords = 6
 )
 
-// hintOf says what one lower-case word makes likely.
-func hintOf(word []byte) hints {
-	switch string(word) {
-	case "phone", "phones", "phonenumber", "tel", "telephone", "telefon", "telefono", "teléfono",
-		"telefone", "téléphone", "tél", "mobile", "mobil", "movil", "móvil", "cell", "cellphone",
-		"cellular", "celular", "portable", "fax", "telefax", "fon", "gsm", "handy", "whatsapp",
-		"viber", "sms", "msisdn", "call", "calls", "calling", "called", "caller", "callback",
-		"dial", "dialed", "hotline", "desk", "answering", "messages", "电话", "手机", "電話",
-		"携帯", "телефон", "тел":
-		return hintPhone
-	case "ssn", "ssns", "ss", "social", "socsec", "itin", "taxpayer":
-		return hintSSN
-	case "card", "cards", "cardno", "cardnumber", "cc", "ccn", "ccnum", "pan", "visa", "mastercard",
-		"amex", "maestro", "discover", "diners", "credit", "creditcard", "debit", "carte", "karte",
-		"kreditkarte", "kartennummer", "kreditkartennummer", "tarjeta", "carta", "cartão":
-		return hintCard
-	case "iban", "bankaccount", "kontonummer":
-		return hintIBAN
-	case "id", "ids", "uid", "pid", "xid", "order", "orders", "tracking", "transaction", "txn",
-		"trace", "span", "imei", "iccid", "imsi", "serial", "sku", "isbn", "ean", "upc", "gtin",
-		"invoice", "ticket", "batch", "part", "case", "npi", "snowflake", "offset", "epoch", "ts",
-		"timestamp", "seq", "sequence", "lsn", "ndc", "vin", "barcode", "partition", "rev",
-		"revision", "build", "version", "device":
-		return hintID
+// hintWords lists the words that say something, in small letters.
+func hintWords() map[hints]string {
+	return map[hints]string{
+		hintPhone: `phone phones phonenumber tel telephone telefon telefono teléfono telefone téléphone
+			tél mobile mobil movil móvil cell cellphone cellular celular portable fax telefax fon gsm
+			handy whatsapp viber sms msisdn call calls calling called caller callback dial dialed
+			hotline desk answering messages 电话 手机 電話 携帯 телефон тел`,
+		hintSSN: `ssn ssns ss social socsec itin taxpayer`,
+		hintCard: `card cards cardno cardnumber cc ccn ccnum pan visa mastercard amex maestro discover
+			diners credit creditcard debit carte karte kreditkarte kartennummer kreditkartennummer
+			tarjeta carta cartão`,
+		hintID: `id ids uid pid xid order orders tracking transaction txn trace span imei iccid imsi
+			serial sku isbn ean upc gtin invoice ticket batch part case npi snowflake offset epoch ts
+			timestamp seq sequence lsn ndc vin barcode partition rev revision build version device`,
 	}
-	return 0
+}
+
+// vocabulary is hintWords made ready for looking up.
+type vocabulary struct {
+	hints   map[string]hints
+	lengths [256]uint32 // first byte of a word → a bit for each length of such words
+}
+
+// sharedVocabulary never changes.
+var sharedVocabulary = sync.OnceValue(func() *vocabulary {
+	v := &vocabulary{hints: map[string]hints{}}
+	for h, words := range hintWords() {
+		for _, w := range strings.Fields(words) {
+			v.hints[w] = h
+			v.lengths[w[0]] |= 1 << len(w)
+		}
+	}
+	return v
+})
+
+// of says what one lower-case word makes likely.
+func (v *vocabulary) of(word []byte) hints {
+	if len(word) == 0 || len(word) > 31 || v.lengths[word[0]]>>len(word)&1 == 0 {
+		return 0
+	}
+	return v.hints[string(word)]
 }
 
 // hintsBefore reads the words of the same line or field before start. The
@@ -62,7 +80,7 @@ func (s *scanner) hintsBefore(start int) hints {
 		if begin == end {
 			break
 		}
-		w := hintsOfWord(s.text[begin:end])
+		w := s.d.words.hintsOfWord(s.text[begin:end])
 		if w&hintID == 0 || h == 0 {
 			h |= w
 		}
@@ -125,23 +143,23 @@ func wordStart(text []byte, end, low int) int {
 
 // hintsOfWord looks a word up, whole and by the parts that capitals set off,
 // as in phoneNumber.
-func hintsOfWord(word []byte) (h hints) {
+func (v *vocabulary) hintsOfWord(word []byte) (h hints) {
 	var buf [24]byte
-	if len(word) > len(buf) {
+	if len(word) > len(buf) || isDigit(word[0]) {
 		return 0
 	}
 	n, part := 0, 0
 	for i, c := range word {
 		if i > part && c-'A' < 26 && word[i-1]-'a' < 26 {
-			h |= hintOf(buf[part:n])
+			h |= v.of(buf[part:n])
 			part = n
 		}
 		buf[n] = lower(c)
 		n++
 	}
-	h |= hintOf(buf[part:n])
+	h |= v.of(buf[part:n])
 	if part > 0 {
-		h |= hintOf(buf[:n])
+		h |= v.of(buf[:n])
 	}
 	return h
 }
@@ -164,7 +182,7 @@ func (s *scanner) hintsOfName() hints {
 			continue
 		}
 		begin := wordStart(text, end, 0)
-		s.nameHints |= hintsOfWord(text[begin:end])
+		s.nameHints |= s.d.words.hintsOfWord(text[begin:end])
 		end = begin
 	}
 	return s.nameHints

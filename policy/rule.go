@@ -190,8 +190,12 @@ func verbProblem(p pattern) string {
 	}
 	switch engine {
 	case "session":
-		if !(rest == "open" || p.prefix && strings.HasPrefix("open", rest)) {
-			return "is no verb: did you mean session.open?"
+		if !(rest == "open" || rest == "end" || p.prefix && strings.HasPrefix("open", rest)) {
+			return "is no verb: there are session.open and session.end"
+		}
+	case "audit":
+		if rest != "read" || p.prefix {
+			return "is no verb: there is audit.read"
 		}
 	case "sql":
 		if !(p.prefix && rest == "") && !knownKindPattern(pattern{rest, p.prefix}) {

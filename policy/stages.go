@@ -16,7 +16,7 @@ type subject struct {
 
 func newSubject(in *Input) subject {
 	s := subject{Input: in, sql: in.Action.SQL, isSQL: strings.HasPrefix(in.Action.Verb, "sql.")}
-	s.dark = s.isSQL && (s.sql == nil || s.sql.Unknown || unseen(in.Action.Verb))
+	s.dark = unseen(in.Action.Verb) || s.isSQL && (s.sql == nil || s.sql.Unknown)
 	return s
 }
 

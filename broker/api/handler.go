@@ -150,7 +150,7 @@ func (h *Handler) cannotOpen(l *identity.Caller, name string) *Error {
 
 // caller makes of a login what the broker admits.
 func (h *Handler) caller(r *http.Request, l *identity.Caller) *broker.Caller {
-	return &broker.Caller{Principal: &l.Principal, Chain: l.Chain(), Client: h.Logins.ClientAddress(r), Binding: l.Binding}
+	return &broker.Caller{Principal: &l.Principal, Chain: l.Chain(), Client: h.Logins.ClientAddress(r), Binding: l.Binding, Ended: l.Ended()}
 }
 
 // read decodes a request body, refusing unknown fields.

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"encoding/hex"
 	"errors"
 	"net"
@@ -25,12 +24,9 @@ func (h *Handler) tunnel(w http.ResponseWriter, r *http.Request, l *identity.Cal
 		h.notUpgraded(w, c.Name, err)
 		return
 	}
-	ended, stop := h.follow(l.Login)
-	caller.Ended = ended
 	h.running.Add(1)
 	go func() { // not this goroutine: the HTTP server's buffers hang on it
 		defer h.running.Done()
-		defer stop()
 		if err := h.Broker.Serve(h.Base, stream, caller, c); err != nil && !errors.Is(err, net.ErrClosed) {
 			h.Logger.Info("session ended", "connection", c.Name, "principal", caller.Principal.Name, "error", err)
 		}
@@ -60,36 +56,4 @@ func (h *Handler) notUpgraded(w http.ResponseWriter, what string, err error) {
 // under a renewed login.
 func owner(l *identity.Caller) string {
 	return l.Principal.ID + " " + hex.EncodeToString(l.Key)
-}
-
-// follow gives a context that ends when the right to be here ends: when the
-// login is revoked, or expires and the same key holds no renewed one.
-func (h *Handler) follow(l *identity.Login) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	var watch func(l *identity.Login)
-	watch = func(l *identity.Login) {
-		stop := context.AfterFunc(l.Ended(), func() {
-			cause := context.Cause(l.Ended())
-			if errors.Is(cause, identity.ErrExpired) {
-				if next := h.renewed(l); next != nil {
-					watch(next)
-					return
-				}
-			}
-			cancel(cause)
-		})
-		context.AfterFunc(ctx, func() { stop() })
-	}
-	watch(l)
-	return ctx, func() { cancel(nil) }
-}
-
-// renewed finds a live login of the same principal with the same key.
-func (h *Handler) renewed(old *identity.Login) *identity.Login {
-	for _, l := range h.Logins.List() {
-		if l.Principal.ID == old.Principal.ID && l.Key.Equal(old.Key) && l.Ended().Err() == nil {
-			return l
-		}
-	}
-	return nil
 }

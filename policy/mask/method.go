@@ -70,10 +70,16 @@ func newReplacer(spec policy.MaskSpec, key []byte) (replacer, error) {
 		return newPartial(spec)
 	case "hash":
 		return newHash(key)
+	case "fixed":
+		return newFixed(spec)
+	case "generalise":
+		return newGeneralise(spec)
+	case "format_preserving":
+		return newPreserving(key)
 	case "null":
 		return nil, nil
 	default:
-		return nil, fmt.Errorf("unknown: use redact, partial, hash or null")
+		return nil, fmt.Errorf("unknown: use redact, fixed, partial, hash, null, generalise or format_preserving")
 	}
 }
 

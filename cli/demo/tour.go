@@ -1,0 +1,182 @@
+package demo
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// TourOptions says how to show the tour.
+type TourOptions struct {
+	Out io.Writer
+	In  io.Reader
+	// Interactive waits for Enter before each step.
+	Interactive bool
+	Color       bool
+}
+
+// step is one command of the tour and what must, and must not, be seen of it.
+type step struct {
+	title  string
+	person string
+	args   []string
+	exit   int
+	shows  []string
+	hides  []string
+}
+
+// ErrTour is returned where a step did not show what it should.
+var ErrTour = errors.New("the tour did not show what it should")
+
+// Tour shows what hoop does, with real commands, and checks each of them.
+func (w *World) Tour(ctx context.Context, o TourOptions) error {
+	steps, err := w.steps(ctx)
+	if err != nil {
+		return err
+	}
+	in := bufio.NewReader(o.In)
+	for n, s := range steps {
+		w.announce(o, n+1, len(steps), &s)
+		if o.Interactive {
+			_, _ = fmt.Fprint(o.Out, dim(o, "  press Enter "))
+			if _, err := in.ReadString('\n'); err != nil {
+				return nil
+			}
+		}
+		out, code := w.run(ctx, &s)
+		_, _ = fmt.Fprint(o.Out, indent(out))
+		if err := s.check(out, code); err != nil {
+			return fmt.Errorf("step %d, %s: %w", n+1, s.title, err)
+		}
+	}
+	_, err = fmt.Fprintf(o.Out, "\nAll %d steps showed what they should.\nTry your own: hoop demo -- bash, then hoop connect demo-pg\n", len(steps))
+	return err
+}
+
+func (w *World) announce(o TourOptions, n, of int, s *step) {
+	_, _ = fmt.Fprintf(o.Out, "\n%s\n", bold(o, fmt.Sprintf("%d/%d  %s", n, of, s.title)))
+	_, _ = fmt.Fprintf(o.Out, "%s\n", dim(o, "  "+s.person+"$ hoop "+quote(s.args)))
+}
+
+func (s *step) check(out string, code int) error {
+	if code != s.exit {
+		return fmt.Errorf("%w: it exited with %d, not %d", ErrTour, code, s.exit)
+	}
+	for _, want := range s.shows {
+		if !strings.Contains(out, want) {
+			return fmt.Errorf("%w: %q is missing", ErrTour, want)
+		}
+	}
+	for _, secret := range s.hides {
+		if strings.Contains(out, secret) {
+			return fmt.Errorf("%w: a value that must be masked was shown", ErrTour)
+		}
+	}
+	return nil
+}
+
+// steps is the tour. The secrets that must not show are read from the database
+// itself.
+func (w *World) steps(ctx context.Context) ([]step, error) {
+	clear, err := w.Postgres.Exec(ctx, "shop", "SELECT ssn FROM customers WHERE id <= 5 UNION ALL SELECT card_number FROM customers WHERE id <= 5 UNION ALL SELECT email FROM customers WHERE id <= 5 UNION ALL SELECT substring(note FROM '4[0-9]{15}') FROM customers WHERE note LIKE 'paid%' AND id <= 5")
+	if err != nil {
+		return nil, err
+	}
+	hidden := strings.Fields(clear)
+	psql := func(sql string) []string {
+		return []string{"connect", Connection, "--", "psql", "-X", "-P", "pager=off", "-c", sql}
+	}
+	return []step{
+		{title: "Who am I?", person: "alice", args: []string{"whoami"}, shows: []string{"alice", "engineer"}},
+		{title: "What may I open?", person: "alice", args: []string{"list"}, shows: []string{Connection}},
+		{title: "A plain psql, and the sensitive columns come back masked", person: "alice",
+			args:  psql("SELECT id, name, email, ssn, card_number, note FROM customers WHERE id <= 5 ORDER BY id"),
+			shows: []string{"***-**-****", "(5 rows)"}, hides: hidden},
+		{title: "COPY is masked too", person: "alice", args: psql("COPY customers (id, name, email, ssn) TO STDOUT"),
+			shows: []string{"***-**-****"}, hides: hidden},
+		{title: "A write within bounds runs", person: "alice", args: psql("UPDATE orders SET status = 'shipped' WHERE id = 7"),
+			shows: []string{"UPDATE 1"}},
+		{title: "A DELETE without WHERE never reaches the database", person: "alice", args: psql("DELETE FROM orders"), exit: 1,
+			shows: []string{"denied by policy", "no-unbounded-writes", "add a WHERE clause"}},
+		{title: "A DROP needs a second person", person: "alice", args: psql("DROP TABLE orders"), exit: 1,
+			shows: []string{"approval"}},
+		{title: "The table is still there", person: "alice", args: psql("SELECT count(*) FROM orders"), shows: []string{"3000"}},
+		{title: "Mallory is nobody here", person: "mallory", args: psql("SELECT 1"), exit: 125, shows: []string{"denied by policy"}},
+		{title: "Which rule decides, and why?", person: "alice", args: []string{"policy", "explain", Connection, "DELETE FROM customers"},
+			shows: []string{"no-unbounded-writes", "deny"}},
+		{title: "Bob reads the record: every session", person: "bob", args: []string{"sessions", "list"}, shows: []string{"alice", Connection}},
+		{title: "…and every statement, with its verdict and outcome", person: "bob", args: []string{"sessions", "show", "latest-denied"},
+			shows: []string{"DELETE FROM orders", "deny", "no-unbounded-writes"}},
+		{title: "…the masked one too", person: "bob", args: []string{"sessions", "show", "latest-masked"},
+			shows: []string{"SELECT id, name, email, ssn", "allow", "pii.ssn"}},
+		{title: "The record proves itself", person: "bob", args: []string{"audit", "verify", "--config", w.path("hoop.yaml")}},
+	}, nil
+}
+
+// run runs one command as its person and gives what it printed and its code.
+func (w *World) run(ctx context.Context, s *step) (string, int) {
+	self, err := os.Executable()
+	if err != nil {
+		return err.Error(), -1
+	}
+	cmd := exec.CommandContext(ctx, self, w.resolve(ctx, s.args)...)
+	cmd.Env = append(os.Environ(), w.Env(s.person)...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return err.Error(), -1
+	}
+	return out.String(), cmd.ProcessState.ExitCode()
+}
+
+// resolve puts the ID of a session in the place of the words that stand for it.
+func (w *World) resolve(_ context.Context, args []string) []string {
+	out := append([]string(nil), args...)
+	for i, a := range out {
+		switch a {
+		case "latest-denied":
+			out[i] = w.sessionWith("DELETE FROM orders")
+		case "latest-masked":
+			out[i] = w.sessionWith("SELECT id, name, email, ssn")
+		}
+	}
+	return out
+}
+
+func indent(s string) string {
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	const most = 14
+	if len(lines) > most {
+		lines = append(lines[:most-1], fmt.Sprintf("… %d more lines", len(lines)-most+1))
+	}
+	return "  │ " + strings.Join(lines, "\n  │ ") + "\n"
+}
+
+func quote(args []string) string {
+	out := make([]string, len(args))
+	for i, a := range args {
+		out[i] = a
+		if strings.ContainsAny(a, " *();'\"") {
+			out[i] = `"` + strings.ReplaceAll(a, `"`, `\"`) + `"`
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+func bold(o TourOptions, s string) string { return style(o, "\x1b[1m", s) }
+func dim(o TourOptions, s string) string  { return style(o, "\x1b[2m", s) }
+
+func style(o TourOptions, code, s string) string {
+	if !o.Color {
+		return s
+	}
+	return code + s + "\x1b[0m"
+}

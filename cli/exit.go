@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"hoop/broker/api"
+)
+
+// The exit codes. Commands that run another program return that program's code
+// and use exitOwnFailure for failures of their own.
+const (
+	exitDone        = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitDenied      = 3
+	exitNoLogin     = 4
+	exitNotFound    = 5
+	exitUnreachable = 6
+	exitCannotBind  = 7
+	exitPending     = 8
+	exitTimeout     = 124
+	exitOwnFailure  = 125
+	exitInterrupted = 130
+)
+
+var errTimeout = errors.New("the time given by --timeout has passed")
+
+// usageError is a mistake on the command line.
+type usageError struct{ error }
+
+func (u usageError) Unwrap() error { return u.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// exitError carries an exit code, a code word for scripts, and a hint.
+type exitError struct {
+	code int
+	word string
+	err  error
+	hint string
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// childExit is the exit code of a program that hoop ran; nothing is printed.
+type childExit int
+
+func (c childExit) Error() string { return fmt.Sprintf("exit status %d", int(c)) }
+
+// wrapsProgram marks commands that pass a program's exit code on.
+const wrapsProgram = "wraps-program"
+
+// failure is how an error is told.
+type failure struct {
+	Code    string `json:"code"`
+	Exit    int    `json:"exit"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	Rule    string `json:"rule,omitempty"`
+}
+
+// fail prints an error once, for people or scripts, and gives the exit code.
+func (a *App) fail(cmd *cobra.Command, err error) int {
+	var child childExit
+	if errors.As(err, &child) {
+		return int(child)
+	}
+	f := classify(err)
+	if context.Cause(cmd.Context()) == errTimeout {
+		f = failure{Code: "timeout", Exit: exitTimeout, Message: errTimeout.Error()}
+	}
+	if cmd.Annotations[wrapsProgram] != "" && f.Exit != exitUsage && f.Exit != exitTimeout {
+		f.Exit = exitOwnFailure
+	}
+	if a.json() {
+		line, _ := json.Marshal(map[string]any{"v": 1, "error": f})
+		_, _ = fmt.Fprintln(a.Err, string(line))
+		return f.Exit
+	}
+	a.notef("%s", f.Message)
+	if f.Hint != "" {
+		_, _ = fmt.Fprintf(a.Err, "      %s\n", f.Hint)
+	}
+	if f.Exit == exitUsage {
+		_, _ = fmt.Fprintf(a.Err, "      see: %s --help\n", cmd.CommandPath())
+	}
+	return f.Exit
+}
+
+// classify is the one place where errors become exit codes.
+func classify(err error) failure {
+	f := failure{Code: api.CodeInternal, Exit: exitFailure, Message: err.Error()}
+	var own *exitError
+	var remote *api.Error
+	var usage usageError
+	switch {
+	case errors.As(err, &own):
+		f.Code, f.Exit, f.Hint = own.word, own.code, own.hint
+	case errors.As(err, &remote):
+		f.Code, f.Exit, f.Hint, f.Rule = remote.Code, exitOf(remote.Code), remote.Hint, remote.Rule
+	case errors.As(err, &usage):
+		f.Code, f.Exit = api.CodeUsage, exitUsage
+	}
+	return f
+}
+
+func exitOf(code string) int {
+	switch code {
+	case api.CodeUsage:
+		return exitUsage
+	case api.CodeDenied:
+		return exitDenied
+	case api.CodeApprovalRequired:
+		return exitPending
+	case api.CodeUnauthenticated, api.CodeNonceRequired:
+		return exitNoLogin
+	case api.CodeNotFound:
+		return exitNotFound
+	case api.CodeUnavailable:
+		return exitUnreachable
+	default:
+		return exitFailure
+	}
+}

@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"hoop/broker/api"
+	"hoop/broker/config"
+	"hoop/cli/serve"
+	"hoop/policy"
+)
+
+func (a *App) policyCmd() *cobra.Command {
+	cmd := &cobra.Command{Use: "policy", Short: "Test and explain rules", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd.AddCommand(a.policyTestCmd(), a.policyExplainCmd())
+	return cmd
+}
+
+func (a *App) policyTestCmd() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use: "test", Short: "Run the examples that stand beside the rules", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(path)
+			if err != nil {
+				return err
+			}
+			return a.policyTest(cmd.Context(), cfg)
+		},
+	}
+	cmd.Flags().StringVar(&path, "config", "hoop.yaml", "the broker's configuration")
+	return cmd
+}
+
+func (a *App) policyTest(ctx context.Context, cfg *config.Config) error {
+	p, err := cfg.Policy()
+	if err != nil {
+		return err
+	}
+	analyzer, err := serve.NewAnalyzer(slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer analyzer.Close()
+	results := p.RunTests(serve.TestWorld(ctx, cfg, analyzer), cfg.Tests())
+	if a.json() {
+		if err := a.printJSON(results); err != nil {
+			return err
+		}
+	}
+	failed := 0
+	for _, r := range results {
+		mark := "ok    "
+		if !r.Passed {
+			mark, failed = "FAILED", failed+1
+		}
+		if !a.json() {
+			if _, err := fmt.Fprintf(a.Out, "%s  %s: %s by %s  %s\n", mark, printable(r.Name), r.Verdict.Effect, ruleName(r.Verdict.Rule), printable(r.Problem)); err != nil {
+				return err
+			}
+		}
+	}
+	a.notef("%d of %d examples hold", len(results)-failed, len(results))
+	if failed > 0 {
+		return &exitError{code: exitFailure, word: "failed", err: fmt.Errorf("%d examples do not hold", failed)}
+	}
+	return nil
+}
+
+// explainOptions is where an explanation comes from: the broker, for oneself,
+// or a configuration file, for anybody.
+type explainOptions struct {
+	path   string
+	who    string
+	groups []string
+}
+
+func (a *App) policyExplainCmd() *cobra.Command {
+	var o explainOptions
+	cmd := &cobra.Command{
+		Use: "explain CONNECTION SQL", Short: "Show which rule decides on a statement, and why", Args: cobra.ExactArgs(2),
+		Long: "Asks the broker what it would say to you. With --config, reads a configuration\n" +
+			"instead and decides for the principal named by --as and --group.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			out, err := a.explain(cmd.Context(), &o, args[0], args[1])
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				return a.printJSON(out)
+			}
+			return a.printExplanation(out)
+		},
+		ValidArgsFunction: a.completeConnections,
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.path, "config", "", "decide by this configuration, without a broker")
+	f.StringVar(&o.who, "as", "", "with --config: the name of the principal")
+	f.StringSliceVar(&o.groups, "group", nil, "with --config: a group of the principal")
+	return cmd
+}
+
+func (a *App) explain(ctx context.Context, o *explainOptions, connection, sql string) (*api.Explanation, error) {
+	if o.path == "" {
+		if o.who != "" || o.groups != nil {
+			return nil, usagef("--as and --group go with --config")
+		}
+		c, err := a.client(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return c.Explain(ctx, &api.ExplainRequest{Connection: connection, SQL: sql})
+	}
+	cfg, err := config.Load(o.path)
+	if err != nil {
+		return nil, err
+	}
+	return serve.ExplainLocally(ctx, cfg, o.who, o.groups, connection, sql)
+}
+
+func (a *App) printExplanation(out *api.Explanation) error {
+	if len(out.Statements) == 0 {
+		return &exitError{code: exitFailure, word: "empty", err: errors.New("there is no statement in that text")}
+	}
+	for i := range out.Statements {
+		s := &out.Statements[i]
+		_, err := fmt.Fprintf(a.Out, "%s\n  kind      %s %v\n  tables    reads %v, writes %v\n", printable(oneLine(s.Text, 200)),
+			s.SQL.Kind, s.SQL.Effects, s.SQL.Reads, s.SQL.Writes)
+		if err != nil {
+			return err
+		}
+		for _, step := range s.Steps {
+			if _, err := fmt.Fprintf(a.Out, "  rule      %s\n", printable(stepLine(step))); err != nil {
+				return err
+			}
+		}
+		if s.SQL.Unknown {
+			_, _ = fmt.Fprintf(a.Out, "  unknown   %s\n", printable(s.SQL.Why))
+		}
+		if _, err := fmt.Fprintf(a.Out, "  verdict   %s by %s\n", s.Verdict.Effect, ruleName(s.Verdict.Rule)); err != nil {
+			return err
+		}
+		if s.Verdict.Reason != "" {
+			_, _ = fmt.Fprintf(a.Out, "  because   %s\n", printable(s.Verdict.Reason))
+		}
+	}
+	return nil
+}
+
+func ruleName(rule string) string {
+	if rule == "" {
+		return "no rule"
+	}
+	return "rule " + rule
+}
+
+func stepLine(s policy.Step) string {
+	line := fmt.Sprintf("%-24s %-16s %s", s.Rule, s.Effect, s.Match)
+	if s.Matcher != "" {
+		line += ": " + s.Matcher + " " + s.Why
+	}
+	if s.Decided {
+		line += "  ← decides"
+	}
+	return line
+}

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -62,8 +64,13 @@ func OpenCheckpoint(signed []byte, key string) (*Checkpoint, error) {
 	return &Checkpoint{Origin: lines[0], Size: size, Root: root}, nil
 }
 
-// checkpointsFile holds every checkpoint, each followed by an empty line.
-const checkpointsFile = "checkpoints"
+const (
+	// checkpointsFile holds one checkpoint of every thousand events, each
+	// followed by an empty line.
+	checkpointsFile = "checkpoints"
+	// newestFile holds the newest checkpoint, where it is not in the other.
+	newestFile = "checkpoint"
+)
 
 // splitCheckpoints cuts the file into notes. A note is text, empty line,
 // signatures, empty line; rest is what a crash left of a last one.
@@ -84,16 +91,77 @@ func splitCheckpoints(data []byte) (notes [][]byte, rest []byte) {
 	return notes, data
 }
 
-// LastCheckpoint gives the newest signed checkpoint of a log, to be kept where
-// the operator of the broker cannot change it.
+// lastKept reads the last whole checkpoint of the file, nil where there is
+// none, and tells where it ends. It reads only the file's end: over the years
+// there are many.
+func lastKept(f *os.File, origin string) (signed []byte, end int64, err error) {
+	const window = 32 << 10
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the checkpoints: %w", err)
+	}
+	from := max(info.Size()-window, 0)
+	data := make([]byte, info.Size()-from)
+	if _, err := io.ReadFull(io.NewSectionReader(f, from, window), data); err != nil {
+		return nil, 0, fmt.Errorf("read the checkpoints: %w", err)
+	}
+	if from > 0 { // begin with a whole one
+		at := bytes.Index(data, []byte("\n\n"+origin+"\n"))
+		if at < 0 {
+			return nil, 0, errors.New("the checkpoints are not readable")
+		}
+		data, from = data[at+2:], from+int64(at)+2
+	}
+	notes, rest := splitCheckpoints(data)
+	end = from + int64(len(data)-len(rest))
+	if len(notes) > 0 {
+		signed = notes[len(notes)-1]
+	}
+	return signed, end, nil
+}
+
+// LastCheckpoint gives the newest signed checkpoint of the log in dir, to be
+// kept where the operator of the broker cannot change it.
 func LastCheckpoint(dir string) ([]byte, error) {
-	data, err := os.ReadFile(filepath.Join(dir, checkpointsFile))
+	key, err := PublicKey(dir)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(filepath.Join(dir, checkpointsFile))
 	if err != nil {
 		return nil, fmt.Errorf("read the checkpoints: %w", err)
 	}
-	notes, _ := splitCheckpoints(data)
-	if len(notes) == 0 {
-		return nil, errors.New("the log has no checkpoint yet")
+	defer f.Close() //nolint:errcheck // only read from
+	origin, _, _ := strings.Cut(key, "+")
+	kept, _, err := lastKept(f, origin)
+	if err != nil {
+		return nil, err
 	}
-	return notes[len(notes)-1], nil
+	signed, cp, err := newer(dir, kept, key)
+	if err == nil && cp == nil {
+		err = errors.New("the log has no checkpoint yet")
+	}
+	return signed, err
+}
+
+// newer chooses between the last kept checkpoint and the newest file; both
+// must be signed. Nil where there is neither.
+func newer(dir string, kept []byte, key string) (signed []byte, cp *Checkpoint, err error) {
+	newest, err := os.ReadFile(filepath.Join(dir, newestFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("read the newest checkpoint: %w", err)
+	}
+	for _, n := range [][]byte{kept, newest} {
+		if len(n) == 0 {
+			continue
+		}
+		c, err := OpenCheckpoint(n, key)
+		if err != nil {
+			return nil, nil, err
+		}
+		if cp == nil || c.Size > cp.Size {
+			signed, cp = n, c
+		}
+	}
+	return signed, cp, nil
 }

@@ -81,8 +81,10 @@ type Log struct {
 	signing     sync.Mutex // held while a checkpoint is made
 	hashes      hashFile
 	checkpoints *os.File
-	signedBytes int64  // where in the file the next checkpoint goes
+	keptBytes   int64  // where in the file the next checkpoint goes
+	kept        uint64 // size of the last checkpoint in it
 	signed      uint64 // size of the last checkpoint
+	every       uint64 // events from one kept checkpoint to the next
 
 	flushTimer *time.Timer
 	due        chan struct{} // a thousand events came together
@@ -131,7 +133,7 @@ func openLog(dir string, opts Options, open func(string, int) (disk, error)) (_ 
 func newLog(dir string, opts Options, open func(string, int) (disk, error)) *Log {
 	l := &Log{
 		dir: dir, limit: opts.SegmentBytes, logger: opts.Logger, now: opts.Now, open: open,
-		due: make(chan struct{}, 1),
+		due: make(chan struct{}, 1), every: checkpointEvents,
 	}
 	l.buffers.New = func() any { b := make([]byte, 0, 2048); return &b }
 	if l.limit <= 0 {

@@ -46,23 +46,30 @@ func (l *Log) begin(last *Checkpoint) error {
 
 // lastSigned reads the newest checkpoint and cuts what a crash left of one.
 func (l *Log) lastSigned() (*Checkpoint, error) {
-	data, err := os.ReadFile(l.checkpoints.Name())
+	kept, end, err := lastKept(l.checkpoints, l.origin)
 	if err != nil {
-		return nil, fmt.Errorf("read the checkpoints: %w", err)
-	}
-	notes, rest := splitCheckpoints(data)
-	l.signedBytes = int64(len(data) - len(rest))
-	if err := l.checkpoints.Truncate(l.signedBytes); err != nil {
-		return nil, fmt.Errorf("cut a torn checkpoint: %w", err)
-	}
-	if len(notes) == 0 {
-		return &Checkpoint{Origin: l.origin}, nil
+		return nil, err
 	}
 	key, err := PublicKey(l.dir)
 	if err != nil {
 		return nil, err
 	}
-	return OpenCheckpoint(notes[len(notes)-1], key)
+	if kept != nil {
+		cp, err := OpenCheckpoint(kept, key)
+		if err != nil {
+			return nil, err
+		}
+		l.kept = cp.Size
+	}
+	if err := l.checkpoints.Truncate(end); err != nil {
+		return nil, fmt.Errorf("cut a torn checkpoint: %w", err)
+	}
+	l.keptBytes = end
+	_, cp, err := newer(l.dir, kept, key)
+	if cp == nil {
+		cp = &Checkpoint{Origin: l.origin}
+	}
+	return cp, err
 }
 
 // resume finds the end of an existing log, checks it against what was signed

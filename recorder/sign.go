@@ -67,18 +67,27 @@ func (l *Log) keepFresh(from uint64, fresh []byte) {
 	l.flushed = from
 }
 
+// writeCheckpoint keeps the newest head in a file of its own, and one of every
+// thousand events for good: an hour without much to sign costs no space.
 func (l *Log) writeCheckpoint(cp *Checkpoint) error {
 	signed, err := cp.sign(l.signer)
 	if err != nil {
 		return fmt.Errorf("sign a checkpoint: %w", err)
 	}
+	if cp.Size-l.kept < l.every {
+		if err := writeFile(l.path(newestFile), signed, 0o600); err != nil {
+			return fmt.Errorf("write the newest checkpoint: %w", err)
+		}
+		return nil
+	}
 	signed = append(signed, '\n')
-	if _, err := l.checkpoints.WriteAt(signed, l.signedBytes); err != nil {
+	if _, err := l.checkpoints.WriteAt(signed, l.keptBytes); err != nil {
 		return fmt.Errorf("write a checkpoint: %w", err)
 	}
 	if err := datasync(l.checkpoints); err != nil {
 		return fmt.Errorf("sync the checkpoints: %w", err)
 	}
-	l.signedBytes += int64(len(signed))
+	l.keptBytes += int64(len(signed))
+	l.kept = cp.Size
 	return nil
 }

@@ -3,9 +3,11 @@ package recorder
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -107,26 +109,24 @@ func (v *verifier) problem(segment string, offset int64, index uint64, format st
 // checkpoints reads all signed heads: the log's own and the one kept elsewhere.
 func (v *verifier) checkpoints(dir string, opts VerifyOptions) error {
 	data, err := os.ReadFile(filepath.Join(dir, checkpointsFile))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read the checkpoints: %w", err)
 	}
 	notes, rest := splitCheckpoints(data)
 	if len(rest) > 0 {
 		v.report.Notes = append(v.report.Notes, fmt.Sprintf("the last checkpoint is torn: %d bytes", len(rest)))
 	}
-	v.report.Checkpoints = len(notes)
 	offset := int64(0)
 	for _, n := range notes {
-		cp, err := OpenCheckpoint(n, opts.Key)
-		switch {
-		case err != nil:
-			v.problem(checkpointsFile, offset, 0, "%v", err)
-		case len(v.signed) > 0 && cp.Size < v.signed[len(v.signed)-1].Size:
-			v.problem(checkpointsFile, offset, cp.Size, "a checkpoint of %d events after one of %d", cp.Size, v.signed[len(v.signed)-1].Size)
-		default:
-			v.signed = append(v.signed, cp)
-		}
+		v.checkpoint(checkpointsFile, offset, n, opts.Key)
 		offset += int64(len(n)) + 1
+	}
+	newest, err := os.ReadFile(filepath.Join(dir, newestFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the newest checkpoint: %w", err)
+	}
+	if len(newest) > 0 {
+		v.checkpoint(newestFile, 0, newest, opts.Key)
 	}
 	if len(opts.Checkpoint) > 0 {
 		cp, err := OpenCheckpoint(opts.Checkpoint, opts.Key)
@@ -134,12 +134,25 @@ func (v *verifier) checkpoints(dir string, opts VerifyOptions) error {
 			return fmt.Errorf("the checkpoint kept elsewhere: %w", err)
 		}
 		v.signed = append(v.signed, cp)
-		slices.SortStableFunc(v.signed, func(a, b *Checkpoint) int { return int(int64(a.Size) - int64(b.Size)) })
 	}
+	slices.SortStableFunc(v.signed, func(a, b *Checkpoint) int { return cmp.Compare(a.Size, b.Size) })
 	if n := len(v.signed); n > 0 {
 		v.report.Signed, v.report.Origin = v.signed[n-1].Size, v.signed[n-1].Origin
 	}
 	return nil
+}
+
+func (v *verifier) checkpoint(file string, offset int64, signed []byte, key string) {
+	cp, err := OpenCheckpoint(signed, key)
+	if err != nil {
+		v.problem(file, offset, 0, "%v", err)
+		return
+	}
+	if n := len(v.signed); file == checkpointsFile && n > 0 && cp.Size < v.signed[n-1].Size {
+		v.problem(file, offset, cp.Size, "a checkpoint of %d events after one of %d", cp.Size, v.signed[n-1].Size)
+	}
+	v.report.Checkpoints++
+	v.signed = append(v.signed, cp)
 }
 
 func (v *verifier) segment(s segmentFile, last bool) error {

@@ -27,6 +27,11 @@ func newLab(t testing.TB, origin string) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
+	l.signing.Lock()
+	l.writing.Lock()
+	l.every = 10
+	l.writing.Unlock()
+	l.signing.Unlock()
 	for i := range b.events {
 		ev := sample()
 		ev.Action = i + 1
@@ -34,7 +39,7 @@ func newLab(t testing.TB, origin string) *lab {
 		if err := l.Append(ev, Written); err != nil {
 			t.Fatal(err)
 		}
-		if i == 9 || i == 19 {
+		if i == 9 || i == 19 || i == 24 {
 			if err := l.checkpoint(); err != nil {
 				t.Fatal(err)
 			}
@@ -148,6 +153,9 @@ func TestVerifyNamesWhatWasDone(t *testing.T) {
 			b.edit(len(b.segments)-1, func(f [][]byte) [][]byte { return f[:len(f)-2] })
 			notes, _ := splitCheckpoints(b.read(filepath.Join(b.dir, checkpointsFile)))
 			b.write(filepath.Join(b.dir, checkpointsFile), append(bytes.Join(notes[:2], []byte("\n")), '\n'))
+			if len(notes) < 3 {
+				t.Fatal("no third checkpoint to drop")
+			}
 		}, "", 0, nil},
 		{"truncate below a checkpoint", func(b *lab) {
 			b.edit(len(b.segments)-1, func(f [][]byte) [][]byte { return f[:len(f)-2] })
@@ -163,6 +171,10 @@ func TestVerifyNamesWhatWasDone(t *testing.T) {
 		{"swap in the checkpoints of another key", func(b *lab) {
 			other := newLab(b.t, testOrigin)
 			b.write(filepath.Join(b.dir, checkpointsFile), other.read(filepath.Join(other.dir, checkpointsFile)))
+		}, "check a checkpoint's signature", -1, nil},
+		{"edit the newest checkpoint", func(b *lab) {
+			path := filepath.Join(b.dir, newestFile)
+			b.write(path, bytes.Replace(b.read(path), []byte("\n25\n"), []byte("\n24\n"), 1))
 		}, "check a checkpoint's signature", -1, nil},
 		{"edit a checkpoint", func(b *lab) {
 			path := filepath.Join(b.dir, checkpointsFile)

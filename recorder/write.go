@@ -49,7 +49,7 @@ func (l *Log) put(b *batch) error {
 		l.tree.add(leafHash(f.commitment()))
 		start = end
 	}
-	if l.tree.size-l.flushed >= checkpointEvents {
+	if l.tree.size-l.flushed >= l.every {
 		select {
 		case l.due <- struct{}{}:
 		default: // asked for already

@@ -128,28 +128,6 @@ func (i *Issuer) Run(ctx context.Context) error {
 	return errors.Join(err, i.storage.state.close())
 }
 
-// SignIn gives tokens for a user of the file as if they had just signed in to
-// the client. It is for the process that owns the issuer, to prepare a world to
-// try things in, and has no way in from the network.
-func (i *Issuer) SignIn(ctx context.Context, client, user string) (idToken, refreshToken string, err error) {
-	c, ok := i.storage.clients[client]
-	if !ok {
-		return "", "", fmt.Errorf("sign %s in: unknown client %q", user, client)
-	}
-	u, err := i.storage.user(user)
-	if err != nil {
-		return "", "", fmt.Errorf("sign %s in: %w", user, err)
-	}
-	state := &op.DeviceAuthorizationState{
-		ClientID: client, Scopes: supportedScopes(), Done: true, Subject: u.Name, AuthTime: time.Now(),
-	}
-	tokens, err := op.CreateDeviceTokenResponse(op.ContextWithIssuer(ctx, i.url), state, i.provider, c)
-	if err != nil {
-		return "", "", fmt.Errorf("sign %s in: %w", user, err)
-	}
-	return tokens.IDToken, tokens.RefreshToken, nil
-}
-
 // Close gives back what New took, for an issuer that never ran.
 func (i *Issuer) Close() error {
 	return errors.Join(i.listener.Close(), i.storage.state.close())

@@ -565,26 +565,6 @@ func TestAnotherHostNameReachesNothing(t *testing.T) {
 	}
 }
 
-func TestOwnerSignsPeopleIn(t *testing.T) {
-	w := newWorld(t)
-	id, refresh, err := w.issuer.SignIn(t.Context(), "hoop", "alice")
-	if err != nil {
-		t.Fatal(err)
-	}
-	token := (&oauth2.Token{}).WithExtra(map[string]any{"id_token": id})
-	if claims := w.claims(token); claims["sub"] != "alice" || claims["email"] != "alice@example.com" {
-		t.Errorf("claims %v", claims)
-	}
-	if _, err := w.refresh(refresh); err != nil {
-		t.Error(err)
-	}
-	for client, user := range map[string]string{"hoop": "nobody", "other": "alice"} {
-		if _, _, err := w.issuer.SignIn(t.Context(), client, user); err == nil {
-			t.Errorf("SignIn(%q, %q) succeeded", client, user)
-		}
-	}
-}
-
 func TestListensOnLoopbackOnly(t *testing.T) {
 	for _, cfg := range []issuer.Config{
 		{Listen: "0.0.0.0:0"}, {Listen: ":0"},

@@ -54,6 +54,7 @@ type Tokens struct {
 	RefreshToken string    // empty when the issuer gives none
 	Expiry       time.Time // of the ID token
 	Subject      string
+	Nonce        string // what the ID token was bound to; empty but for a browser
 }
 
 // Method is a way to sign in.
@@ -186,7 +187,7 @@ func (p *Provider) verify(ctx context.Context, token *oauth2.Token, nonce string
 	if nonce != "" && id.Nonce != nonce {
 		return Tokens{}, errors.New("the ID token belongs to another sign-in (its nonce differs)")
 	}
-	return Tokens{IDToken: raw, RefreshToken: token.RefreshToken, Expiry: id.Expiry, Subject: id.Subject}, nil
+	return Tokens{IDToken: raw, RefreshToken: token.RefreshToken, Expiry: id.Expiry, Subject: id.Subject, Nonce: nonce}, nil
 }
 
 // named makes requests say who asks: the issuer shows it to the person who

@@ -19,6 +19,8 @@ import (
 	"hoop/cli/login"
 )
 
+func b64(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+
 // claims reads a token that Login has verified already.
 func claims(t *testing.T, idToken string) map[string]any {
 	t.Helper()
@@ -82,7 +84,11 @@ func signInByBrowser(t *testing.T, base string) login.Tokens {
 
 func TestLoopbackLogin(t *testing.T) {
 	eachIssuer(t, func(t *testing.T, base string) {
-		wantAlice(t, base, signInByBrowser(t, base))
+		tokens := signInByBrowser(t, base)
+		wantAlice(t, base, tokens)
+		if nonce := claims(t, tokens.IDToken)["nonce"]; tokens.Nonce == "" || nonce != tokens.Nonce {
+			t.Errorf("nonce %v in the token, %q sent", nonce, tokens.Nonce)
+		}
 	})
 }
 

@@ -43,6 +43,7 @@ type Engine struct {
 	analyzer  Analyzer
 	log       *slog.Logger
 	handshake time.Duration
+	idle      time.Duration // how long a silent session keeps its buffers
 
 	cancels cancels
 	scram   scramCache
@@ -55,7 +56,7 @@ var _ broker.Engine = (*Engine)(nil)
 
 // New makes an engine.
 func New(opts Options) *Engine {
-	e := &Engine{analyzer: opts.Analyzer, log: opts.Logger, handshake: opts.HandshakeTimeout}
+	e := &Engine{analyzer: opts.Analyzer, log: opts.Logger, handshake: opts.HandshakeTimeout, idle: idleAfter}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}

@@ -75,6 +75,10 @@ func (c *requests) bind(msg []byte) error {
 	if err != nil {
 		return protocolError(err)
 	}
+	if c.queue.is(func() bool { return c.queue.names.bound+len(msg) > maxBound }) {
+		c.refuse(msg, &problem{code: "53200", message: fmt.Sprintf("the portals of a session may hold %d bytes", maxBound)})
+		return nil
+	}
 	s, err := c.statementNamed(string(m.statement))
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 )
 
 // idleAfter is how long a flow keeps its buffer without hearing anything: at
-// least this, at most half as much again.
+// least this, at most half as much again. It is what Engine.idle is by default.
 const idleAfter = time.Second
 
 var errStopped = errors.New("the session was ended")
@@ -25,6 +25,7 @@ type flow struct {
 	src, dst net.Conn
 	lender   *buffers
 	size     int // of the buffer
+	idle     time.Duration
 	stopped  *atomic.Bool
 
 	buf            []byte // nil while idle
@@ -173,11 +174,11 @@ func (f *flow) wake() error {
 // arm moves the read deadline, but not for every read.
 func (f *flow) arm() error {
 	now := time.Now()
-	if now.Sub(f.armed) < idleAfter/2 {
+	if now.Sub(f.armed) < f.idle/2 {
 		return nil
 	}
 	f.armed = now
-	if err := f.src.SetReadDeadline(now.Add(idleAfter * 3 / 2)); err != nil {
+	if err := f.src.SetReadDeadline(now.Add(f.idle * 3 / 2)); err != nil {
 		return err
 	}
 	if f.stopped.Load() { // the deadline that stop set is lost: see relay.interrupt
@@ -187,23 +188,22 @@ func (f *flow) arm() error {
 }
 
 // makeRoom moves what was not looked at to the front, and takes a larger buffer
-// where the frame at pos needs one.
+// where the frame at pos needs one: twice the size as it arrives, not what its
+// header claims.
 func (f *flow) makeRoom() {
 	if f.from != f.pos {
 		panic("broker/postgres: a flow is filled before it is flushed")
 	}
 	rest := f.buf[f.pos:f.end]
 	switch {
-	case f.need > len(f.buf):
-		// Twice what is there, not what the header claims.
-		grown := make([]byte, min(f.need, max(2*len(rest), 2*f.size)))
+	case len(rest) == len(f.buf):
+		grown := make([]byte, min(max(f.need, 2*f.size), 2*len(f.buf)))
 		copy(grown, rest)
 		f.lender.put(f.buf)
 		f.buf = grown
 	case f.need <= f.size && len(f.buf) > f.size && len(rest) <= f.size:
-		buf := f.lender.get(f.size)
-		copy(buf, rest)
-		f.buf = buf
+		f.buf = f.lender.get(f.size)
+		copy(f.buf, rest)
 	default:
 		copy(f.buf, rest)
 	}

@@ -80,9 +80,10 @@ func (m *masker) describe(kind byte, body []byte) {
 	m.runEnd = 0
 }
 
-// idle gives back what a session without work need not hold.
+// idle gives back what a session without work need not hold. A portal that was
+// executed in part may go on by the description it had.
 func (m *masker) idle() {
-	*m = masker{}
+	*m = masker{described: m.described, isDescribed: m.isDescribed}
 }
 
 // counts adds what was masked since the last call to a ticket's counts.

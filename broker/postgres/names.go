@@ -39,11 +39,17 @@ type names struct {
 	statements map[string]*statement
 	portals    map[string]*portal
 	pending    []*binding // sent and not answered, the oldest first
-	held       int        // bytes of text
+	held       int        // bytes of statements
+	bound      int        // bytes of portals
 }
 
-// maxPrepared bounds the text of all prepared statements of a session, bytes.
-const maxPrepared = 64 << 20
+// maxPrepared bounds the prepared statements of a session and maxBound its
+// portals, each in bytes. A name alone costs about nameCost.
+const (
+	maxPrepared = 64 << 20
+	maxBound    = maxRequest
+	nameCost    = 256
+)
 
 func (n *names) begin(b *binding) { n.pending = append(n.pending, b) }
 
@@ -67,7 +73,7 @@ func (n *names) end(b *binding, agreed bool) {
 
 func (n *names) setStatement(name string, s *statement) {
 	if old := n.statements[name]; old != nil {
-		n.held -= len(old.text)
+		n.held -= nameCost + len(old.text)
 		delete(n.statements, name)
 	}
 	if s == nil {
@@ -77,14 +83,18 @@ func (n *names) setStatement(name string, s *statement) {
 		n.statements = map[string]*statement{}
 	}
 	n.statements[name] = s
-	n.held += len(s.text)
+	n.held += nameCost + len(s.text)
 }
 
 func (n *names) setPortal(name string, p *portal) {
-	if p == nil {
+	if old := n.portals[name]; old != nil {
+		n.bound -= nameCost + len(old.bind)
 		delete(n.portals, name)
+	}
+	if p == nil {
 		return
 	}
+	n.bound += nameCost + len(p.bind)
 	if n.portals == nil {
 		n.portals = map[string]*portal{}
 	}

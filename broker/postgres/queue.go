@@ -214,3 +214,12 @@ func (q *queue) is(ok func() bool) bool {
 	defer q.mu.Unlock()
 	return ok()
 }
+
+// maxOwed bounds the answers that a client can leave unread before no more is
+// read from it.
+const maxOwed = 1 << 16
+
+// crowded reports whether the client must wait; it may go on once half is
+// answered.
+func (q *queue) crowded() bool { return len(q.entries)-q.head >= maxOwed }
+func (q *queue) roomy() bool   { return len(q.entries)-q.head <= maxOwed/2 }

@@ -43,8 +43,8 @@ type relay struct {
 func newRelay(e *Engine, s *broker.Session, client net.Conn, up *upstream) *relay {
 	r := &relay{e: e, session: s, client: client, up: up, absent: "hoop refused this " + rand.Text()}
 	r.queue = newQueue(func(t *ticket) { r.finish(t, outcome("skipped", "")) })
-	r.in = requests{relay: r, flow: flow{src: client, dst: up.conn, lender: &e.buffers, size: clientBuffer, stopped: &r.stopped}}
-	r.out = responses{relay: r, flow: flow{src: up.conn, dst: client, lender: &e.buffers, size: targetBuffer, stopped: &r.stopped},
+	r.in = requests{relay: r, flow: flow{src: client, dst: up.conn, lender: &e.buffers, size: clientBuffer, idle: e.idle, stopped: &r.stopped}}
+	r.out = responses{relay: r, flow: flow{src: up.conn, dst: client, lender: &e.buffers, size: targetBuffer, idle: e.idle, stopped: &r.stopped},
 		bulk: newBulk(up.raw)}
 	return r
 }
@@ -156,7 +156,7 @@ func (r *relay) notice(text string) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
 	r.notices = encode(r.notices, m)
-	if r.out.flow.skip > 0 || r.out.held {
+	if r.out.held {
 		return nil
 	}
 	return r.flushNotices()
@@ -177,7 +177,7 @@ var errTargetGone = errors.New("the target closed the connection")
 
 // gone words the end of one side's bytes.
 func gone(err, who error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isReset(err) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, net.ErrClosed) || isReset(err) {
 		return fmt.Errorf("%w: %w", who, err)
 	}
 	return err

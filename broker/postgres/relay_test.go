@@ -57,7 +57,9 @@ func word(text, blank string) sql.Statement {
 	}
 	st := sql.Statement{Text: text, Facts: f}
 	switch fields[0] {
-	case "select", "show", "fetch", "values", "table", "explain", "execute", "listen", "unlisten", "prepare", "declare", "close", "deallocate", "move":
+	case "values", "table":
+		f.Kind, f.Effects = "select", []string{"read"}
+	case "select", "show", "fetch", "explain", "execute", "listen", "unlisten", "prepare", "declare", "close", "deallocate", "move":
 		f.Effects = []string{"read"}
 	case "insert", "update", "delete", "notify", "truncate":
 		f.Effects = []string{"write"}
@@ -322,7 +324,7 @@ func TestVerdictBelongsToTheTextThatRuns(t *testing.T) {
 	w.policy = w.compile(policy.Document{Rules: []policy.RuleSpec{
 		{Name: "no reading", Actions: []string{"sql.select"}, Effect: "deny"}, {Name: "all", Effect: "allow"}}})
 	p := raw.StartPipeline(ctx)
-	p.SendPrepare("s", "values (2)", nil) // fails: the name is taken
+	p.SendPrepare("s", "insert into kept values (2)", nil) // fails: the name is taken
 	p.SendPipelineSync()
 	p.SendQueryPrepared("s", nil, nil, nil) // so this is the select
 	p.SendPipelineSync()
@@ -346,7 +348,7 @@ func TestVerdictBelongsToTheTextThatRuns(t *testing.T) {
 		t.Error(d)
 	}
 	for _, ev := range w.events.of(recorder.ActionDecided) {
-		if ev.Text == "values (2)" {
+		if ev.Text == "insert into kept values (2)" {
 			t.Error("a statement was judged that could not run")
 		}
 	}
@@ -408,5 +410,47 @@ func query(t testing.TB, c interface{ Write([]byte) (int, error) }, text string)
 	t.Helper()
 	if _, err := c.Write(frame('Q', text+"\x00")); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func sleepBriefly() { time.Sleep(5 * time.Millisecond) }
+
+// While a slow result is under way its session gives its buffers back, and goes
+// on by the same plan.
+func TestSlowResultGoesOn(t *testing.T) {
+	superuser(t, clientsSQL)
+	w := relayWorld(t, labels())
+	w.engine.idle = 10 * time.Millisecond
+	c := pgxConn(t, w.connString(""))
+	rows, err := c.Query(t.Context(), "select ssn, repeat('x', 20000), pg_sleep(0.05) from clients order by id limit 5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for rows.Next() {
+		n++
+		if got, want := string(rows.RawValues()[0]), fmt.Sprintf("***-**-100%d", n); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if rows.Err() != nil || n != 5 {
+		t.Errorf("%d rows, %v", n, rows.Err())
+	}
+	// And a portal that is executed in parts, with nothing but silence between.
+	_, raw := transparent(t, w)
+	superuser(t, "grant all on clients to trust_user")
+	got := string(talk(t, raw, []byte(simple("begin")), 1))
+	send := func(s string) {
+		if _, err := raw.Write([]byte(s + string(frame('H')))); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	send(parse("", "select ssn from clients order by id") + bindTo("p", "", 0) + execute("p", 1))
+	send(execute("p", 1))
+	got = string(talk(t, raw, []byte(execute("p", 1)+string(frame('S'))), 1))
+	leaks(t, "the portal", got)
+	if strings.Count(got, "***-**-100") != 3 {
+		t.Errorf("got %q", got)
 	}
 }

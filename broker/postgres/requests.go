@@ -107,6 +107,11 @@ func (c *requests) message(ctx context.Context, kind byte, msg []byte) error {
 	if kind != typeExecute && kind != typeFlush {
 		c.isDescribed = false
 	}
+	if c.queue.is(c.queue.crowded) {
+		if err := c.await(c.queue.roomy); err != nil {
+			return err
+		}
+	}
 	var err error
 	switch kind {
 	case typeQuery:

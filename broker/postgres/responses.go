@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"hoop/broker"
 )
@@ -56,7 +57,7 @@ func (p *responses) fill() error {
 		if err := p.bulk.wait(f.src); err != nil {
 			return err
 		}
-		f.armed = f.armed.Add(-2 * idleAfter) // wait moved the deadline
+		f.armed = time.Time{} // wait moved the deadline
 	}
 	before := f.end - f.pos
 	if err := f.fill(); err != nil {
@@ -70,7 +71,7 @@ func (p *responses) fill() error {
 		}
 	}
 	p.bulk.count(f.end - f.pos - before)
-	if f.buf == nil {
+	if f.buf == nil && p.cur == nil {
 		p.masker.idle()
 	}
 	return nil
@@ -344,7 +345,7 @@ func (p *responses) endPortals() {
 		if at.suspended {
 			p.finish(at.ticket, outcome("ok", ""))
 		}
-		delete(p.queue.names.portals, name)
+		p.queue.names.setPortal(name, nil)
 	}
 }
 

@@ -38,3 +38,8 @@ func unixPeer(*net.UnixConn) (unixPeerInfo, error) {
 
 // fromOwner: the directory's access control list is what keeps others out.
 func fromOwner(*net.UnixConn) bool { return true }
+
+// isReset: WSAECONNABORTED and WSAECONNRESET.
+func isReset(err error) bool {
+	return errors.Is(err, syscall.Errno(10053)) || errors.Is(err, syscall.Errno(10054))
+}

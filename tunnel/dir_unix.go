@@ -65,3 +65,8 @@ func fromOwner(c *net.UnixConn) bool {
 	peer, err := unixPeer(c)
 	return err == nil && mayUse(peer.uid, os.Geteuid())
 }
+
+// isReset: a local program that ends without reading everything.
+func isReset(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
+}

@@ -12,7 +12,7 @@ type inbox struct {
 // space returns room for up to n bytes; commit says how much was used.
 func (i *inbox) space(n int) []byte {
 	if i.tail == nil || i.tail.w == len(i.tail.buf) {
-		c := i.pool.get(min(n, sizeMedium))
+		c := i.pool.get(min(n, sizeRead))
 		if i.tail == nil {
 			i.head = c
 		} else {
@@ -48,6 +48,27 @@ func (i *inbox) read(p []byte) int {
 		i.drop()
 	}
 	return n
+}
+
+// pop takes the leading chunk out, or a copy of it if it is still being filled.
+// It is nil if there is nothing to read.
+func (i *inbox) pop() *chunk {
+	c := i.head
+	if c == nil || c.r == c.w {
+		return nil
+	}
+	if i.lent && c == i.tail {
+		dup := i.pool.get(c.w - c.r)
+		dup.w = i.read(dup.buf)
+		return dup
+	}
+	i.head = c.next
+	if i.head == nil {
+		i.tail = nil
+	}
+	c.next = nil
+	i.size -= c.w - c.r
+	return c
 }
 
 // drop gives back leading chunks that are used up.

@@ -14,7 +14,7 @@ const (
 	handshakeTimeout = 10 * time.Second
 	// maxHandshakes bounds the conns that have connected and not yet finished
 	// their handshake; more wait in the kernel's queue.
-	maxHandshakes = 512
+	maxHandshakes = 2048
 )
 
 // exporterLabel names the keying material that binds a request to its TLS

@@ -115,7 +115,10 @@ func (s *Stream) beginWrite(l *link) {
 	s.ackSent = s.delivered
 	s.keep.wrote = true
 	s.writing = l
-	if !s.writeDeadline.IsZero() {
+	switch {
+	case s.closed: // the CLOSE goes out whatever deadline the last Write had
+		_ = l.conn.SetWriteDeadline(s.keep.closeBy)
+	case !s.writeDeadline.IsZero():
 		_ = l.conn.SetWriteDeadline(s.writeDeadline)
 	}
 }
@@ -161,7 +164,7 @@ func (s *Stream) SetWriteDeadline(t time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.writeDeadline = t
-	if s.writing != nil {
+	if s.writing != nil && !s.closed {
 		_ = s.writing.conn.SetWriteDeadline(t)
 	}
 	if s.pumping == writeSide && s.link != nil {

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
@@ -163,4 +164,37 @@ func TestBytesAfterTheLogin(t *testing.T) {
 	if err != nil || kind != 'N' || string(body) != "SNOTICE\x00\x00" {
 		t.Errorf("got %q %q %v", kind, body, err)
 	}
+}
+
+// deaf is a target that has said all that it will say.
+type deaf struct {
+	net.Conn
+	said *bytes.Reader
+}
+
+func (d deaf) Read(b []byte) (int, error)  { return d.said.Read(b) }
+func (d deaf) Write(b []byte) (int, error) { return len(b), nil }
+func (d deaf) RemoteAddr() net.Addr        { return &net.TCPAddr{} }
+
+// FuzzLogin: whatever a target says, it is not taken for one that accepted the
+// broker unless it said so, and never while it owes the proof of SCRAM.
+func FuzzLogin(f *testing.F) {
+	ok, ready := string(frame('R', uint32(authOK))), string(frame('Z', "I"))
+	params := string(frame('S', "client_encoding\x00UTF8\x00")) + string(frame('S', "standard_conforming_strings\x00on\x00"))
+	sasl := string(frame('R', uint32(authSASL), "SCRAM-SHA-256\x00\x00"))
+	for _, s := range []string{ok + params + string(frame('K', "\x00\x00\x00\x01keys")) + ready, params + ready, sasl + ok + params + ready,
+		string(frame('E', "C28P01\x00Mno\x00\x00")), string(frame('R', uint32(authMD5), "salt")) + ok + ready} {
+		f.Add([]byte(s))
+	}
+	e := New(Options{})
+	f.Fuzz(func(t *testing.T, said []byte) {
+		secret := &broker.Secret{User: "u", Password: "p"}
+		up, err := e.login(deaf{said: bytes.NewReader(said)}, &broker.Target{}, secret, "d", nil)
+		if (up == nil) == (err == nil) {
+			t.Fatalf("got %v and %v", up, err)
+		}
+		if up != nil && (!bytes.Contains(said, []byte(ok)) || bytes.Contains(said, []byte(sasl))) {
+			t.Fatalf("%q was taken for a login", said)
+		}
+	})
 }

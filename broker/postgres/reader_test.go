@@ -279,21 +279,3 @@ func TestFormatCodes(t *testing.T) {
 		}
 	}
 }
-
-func TestSplitOptions(t *testing.T) {
-	for in, want := range map[string][]string{
-		"":                        nil,
-		"  ":                      nil,
-		"-c a=b":                  {"-c", "a=b"},
-		" -c  a=b\t--c=d ":        {"-c", "a=b", "--c=d"},
-		`-c a=b\ c`:               {"-c", "a=b c"},
-		`-c a=b\\ -c d=e`:         {"-c", `a=b\`, "-c", "d=e"},
-		`\ `:                      {" "},
-		`a\`:                      {"a"},
-		"-c x='quoted\u00a0here'": {"-c", "x='quoted\u00a0here'"},
-	} {
-		if diff := cmp.Diff(want, splitOptions(in)); diff != "" {
-			t.Errorf("%q: %s", in, diff)
-		}
-	}
-}

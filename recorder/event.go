@@ -4,7 +4,21 @@
 //
 // It stores what it is given, in order, durably, so that later changes show.
 // It does not decide, mask or talk to a network. After one failed write it
-// refuses everything: a broker whose record is broken denies.
+// refuses everything: a broker whose record is broken denies. It cannot show
+// that events after the last checkpoint which somebody else keeps were cut off,
+// nor stop who holds the signing key from writing another log.
+//
+// # Files
+//
+// A log is a folder of one broker:
+//
+//	<first index>.seg       events, framed; see frame.go
+//	checkpoints, checkpoint signed heads of the Merkle tree (C2SP tlog-checkpoint)
+//	hashes                  the tree's stored hashes; rebuilt where missing
+//	<first index>.sessions  what sessions did in a segment; rebuilt where missing
+//	log.key, log.pub        Ed25519 keys of the checkpoints, note form
+//	digest.key              secret of the digests
+//	lock                    held while a broker writes
 package recorder
 
 import (
@@ -42,8 +56,8 @@ const (
 	Written                   // handed to the operating system: survives a crash of the broker
 )
 
-// Event is one entry of the audit log. Index and Time are set by Append where
-// they are zero.
+// Event is one entry of the audit log. Append and Later set Index, Digest where
+// Exact is set, and Time where it is zero.
 type Event struct {
 	Index uint64    `json:"index"`
 	Time  time.Time `json:"time"`
@@ -63,7 +77,7 @@ type Event struct {
 	Action uint64 `json:"action,omitempty"`
 	Verb   string `json:"verb,omitempty"`
 	Text   string `json:"text,omitempty"`   // exact, but for what detectors masked
-	Digest string `json:"digest,omitempty"` // SHA-256 over the exact text and parameters, keyed per log
+	Digest string `json:"digest,omitempty"` // HMAC-SHA-256 over Exact under the log's secret, hexadecimal
 	// Exact is what Digest is computed over, where set; it is not written.
 	Exact  []byte      `json:"-"`
 	Params []Param     `json:"params,omitempty"`

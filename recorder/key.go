@@ -1,9 +1,11 @@
 package recorder
 
 import (
+	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,31 +26,35 @@ const (
 )
 
 // openSigner reads the key that signs checkpoints and makes it on first use.
-// The key's name is the log's origin for ever.
-func openSigner(dir, file, origin string) (note.Signer, error) {
+// The key's name is the log's origin for ever. It also gives the public key and
+// puts it beside the log.
+func openSigner(dir, file, origin string) (signer note.Signer, public string, err error) {
 	if file == "" {
 		file = filepath.Join(dir, signingKeyFile)
 	}
-	skey, err := os.ReadFile(file)
+	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return makeSigner(dir, file, origin)
+		data, err = makeKey(dir, file, origin)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the log's signing key: %w", err)
+		return nil, "", fmt.Errorf("read the log's signing key: %w", err)
 	}
-	signer, err := note.NewSigner(strings.TrimSpace(string(skey)))
-	if err != nil {
-		return nil, fmt.Errorf("read the log's signing key %s: %w", file, err)
+	secret := strings.TrimSpace(string(data))
+	if signer, err = note.NewSigner(secret); err != nil {
+		return nil, "", fmt.Errorf("read the log's signing key %s: %w", file, err)
 	}
 	if origin != "" && origin != signer.Name() {
-		return nil, fmt.Errorf("the log's origin is %q and the key %s is of %q", origin, file, signer.Name())
+		return nil, "", fmt.Errorf("the log's origin is %q and the key %s is of %q", origin, file, signer.Name())
 	}
-	return signer, nil
+	if public, err = publicOf(secret, signer.Name()); err != nil {
+		return nil, "", fmt.Errorf("read the log's signing key %s: %w", file, err)
+	}
+	return signer, public, keepPublic(dir, public)
 }
 
-func makeSigner(dir, file, origin string) (note.Signer, error) {
+func makeKey(dir, file, origin string) ([]byte, error) {
 	if segments, err := listSegments(dir); err != nil || len(segments) > 0 {
-		return nil, fmt.Errorf("the log in %s has segments and its signing key %s is missing", dir, file)
+		return nil, errors.Join(err, fmt.Errorf("the log in %s has events and %s is missing", dir, file))
 	}
 	if origin == "" {
 		host, err := os.Hostname()
@@ -57,21 +63,42 @@ func makeSigner(dir, file, origin string) (note.Signer, error) {
 		}
 		origin = "hoop/" + host
 	}
-	skey, vkey, err := note.GenerateKey(rand.Reader, origin)
+	if strings.ContainsAny(origin, " +\t\n") {
+		return nil, fmt.Errorf("%q cannot name a log: it has a space or a plus", origin)
+	}
+	secret, _, err := note.GenerateKey(rand.Reader, origin)
 	if err != nil {
-		return nil, fmt.Errorf("make the log's signing key: %w", err)
+		return nil, err
 	}
-	signer, err := note.NewSigner(skey)
+	return []byte(secret), writeFile(file, []byte(secret+"\n"), 0o600)
+}
+
+// publicOf derives the verifier key. A secret note key reads
+// PRIVATE+KEY+name+hash+base64(1 ‖ Ed25519 seed).
+func publicOf(secret, name string) (string, error) {
+	_, encoded, _ := strings.Cut(strings.TrimPrefix(secret, "PRIVATE+KEY+"+name+"+"), "+")
+	seed, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(seed) != 1+ed25519.SeedSize {
+		return "", errors.New("it is no Ed25519 note key")
+	}
+	public := ed25519.NewKeyFromSeed(seed[1:]).Public().(ed25519.PublicKey)
+	return note.NewEd25519VerifierKey(name, public)
+}
+
+// keepPublic puts the public key beside the log, and refuses one of another.
+func keepPublic(dir, public string) error {
+	have, err := PublicKey(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = writeFile(filepath.Join(dir, publicKeyFile), []byte(public+"\n"), 0o644)
+		have = public
+	}
 	if err != nil {
-		return nil, fmt.Errorf("use %q as the log's origin: %w", origin, err)
+		return fmt.Errorf("keep the log's public key: %w", err)
 	}
-	if err := writeFile(filepath.Join(dir, publicKeyFile), []byte(vkey+"\n"), 0o644); err != nil {
-		return nil, fmt.Errorf("keep the log's public key: %w", err)
+	if have != public {
+		return fmt.Errorf("%s in %s does not belong to the log's signing key", publicKeyFile, dir)
 	}
-	if err := writeFile(file, []byte(skey+"\n"), 0o600); err != nil {
-		return nil, fmt.Errorf("keep the log's signing key: %w", err)
-	}
-	return signer, nil
+	return nil
 }
 
 // PublicKey gives the key that checks the checkpoints of the log in dir. Who

@@ -50,6 +50,7 @@ type Log struct {
 	now     func() time.Time
 	open    func(path string, flag int) (disk, error)
 	signer  note.Signer
+	public  string // the key that checks what signer signs
 	digests *digester
 	locked  *os.File
 	buffers sync.Pool // of *[]byte, event tails
@@ -116,7 +117,7 @@ func openLog(dir string, opts Options, open func(string, int) (disk, error)) (_ 
 	if l.locked, err = lock(dir); err != nil {
 		return nil, err
 	}
-	if l.signer, err = openSigner(dir, opts.Key, opts.Origin); err != nil {
+	if l.signer, l.public, err = openSigner(dir, opts.Key, opts.Origin); err != nil {
 		return nil, err
 	}
 	l.origin = l.signer.Name()

@@ -234,6 +234,17 @@ func TestOpenRefuses(t *testing.T) {
 	})
 }
 
+func TestOneKeyFileServesANewFolder(t *testing.T) {
+	key := filepath.Join(t.TempDir(), "broker.key")
+	for range 2 {
+		dir := t.TempDir()
+		l := openTest(t, dir, Options{Key: key})
+		appendN(t, l, "s", 1)
+		closeTest(t, l)
+		mustVerify(t, dir, 1)
+	}
+}
+
 func TestOneEventMayBeRefusedWithoutBreakingTheLog(t *testing.T) {
 	l := openTest(t, t.TempDir(), Options{})
 	for _, ev := range []*Event{

@@ -50,12 +50,8 @@ func (l *Log) lastSigned() (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := PublicKey(l.dir)
-	if err != nil {
-		return nil, err
-	}
 	if kept != nil {
-		cp, err := OpenCheckpoint(kept, key)
+		cp, err := OpenCheckpoint(kept, l.public)
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +61,7 @@ func (l *Log) lastSigned() (*Checkpoint, error) {
 		return nil, fmt.Errorf("cut a torn checkpoint: %w", err)
 	}
 	l.keptBytes = end
-	_, cp, err := newer(l.dir, kept, key)
+	_, cp, err := newer(l.dir, kept, l.public)
 	if cp == nil {
 		cp = &Checkpoint{Origin: l.origin}
 	}

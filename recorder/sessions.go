@@ -50,6 +50,10 @@ type Statement struct {
 	Reason     string         `json:"reason,omitempty"`
 }
 
+// keptFolds is for how many sealed segments a reader keeps in memory what it
+// read; the rest is read again from the files beside them.
+const keptFolds = 32
+
 // Reader answers questions about the sessions of a log, also while a broker
 // writes it. It keeps what it has read: the next question reads only what came
 // since. Its methods may be called from several goroutines.
@@ -77,7 +81,7 @@ func Session(dir, id string) (*SessionInfo, []Statement, error) { return NewRead
 // Sessions lists the sessions that f selects, newest first.
 func (r *Reader) Sessions(f Filter) ([]SessionInfo, error) {
 	var out []SessionInfo
-	err := r.newest(func(s *SessionInfo) bool {
+	err := r.newest(f.Live, func(s *SessionInfo) bool {
 		if f.matches(s) {
 			out = append(out, *s)
 		}
@@ -103,7 +107,8 @@ func (f *Filter) matches(s *SessionInfo) bool {
 // newest calls fn with each session, newest first, until fn says enough. It
 // reads segments from the last to the first: what a session did later is known
 // before its begin is met.
-func (r *Reader) newest(fn func(*SessionInfo) (enough bool)) error {
+// What began before the broker last started is not live.
+func (r *Reader) newest(live bool, fn func(*SessionInfo) (enough bool)) error {
 	segments, err := r.refresh()
 	if err != nil {
 		return err
@@ -122,6 +127,9 @@ func (r *Reader) newest(fn func(*SessionInfo) (enough bool)) error {
 			if fn(info) {
 				return nil
 			}
+		}
+		if live && s.first < started {
+			return nil
 		}
 	}
 	return nil
@@ -191,10 +199,14 @@ func (r *Reader) fold(s counted) (*fold, error) {
 		return d, nil
 	}
 	d, err := loadFold(s.segmentFile, s.count)
-	if err == nil {
-		r.sealed[s.first] = d
+	if err != nil {
+		return nil, err
 	}
-	return d, err
+	if len(r.sealed) >= keptFolds {
+		clear(r.sealed)
+	}
+	r.sealed[s.first] = d
+	return d, nil
 }
 
 // Session finds the session with an id, or the only one whose id begins with
@@ -205,12 +217,17 @@ func (r *Reader) Session(id string) (*SessionInfo, []Statement, error) {
 		return nil, nil, err
 	}
 	statements, err := r.statements(info)
+	for i := range statements {
+		if s := &statements[i]; s.Outcome == "" && info.State != StateLive {
+			s.Outcome = "lost"
+		}
+	}
 	return info, statements, err
 }
 
 func (r *Reader) find(id string) (*SessionInfo, error) {
 	var found []SessionInfo
-	err := r.newest(func(s *SessionInfo) bool {
+	err := r.newest(false, func(s *SessionInfo) bool {
 		if s.ID == id {
 			found = []SessionInfo{*s}
 			return true

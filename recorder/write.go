@@ -62,8 +62,8 @@ func (l *Log) put(b *batch) error {
 // disk is no failure while the batch still fits into the reserve.
 func (l *Log) makeRoom(n int64) error {
 	err := l.roll(n)
-	if err == nil {
-		err = l.seg.grow(n)
+	if err == nil || isFull(err) {
+		err = errors.Join(err, l.seg.grow(n))
 	}
 	if err == nil {
 		return nil

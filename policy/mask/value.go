@@ -118,8 +118,10 @@ func parseDay(value []byte) (int64, bool) {
 	if err != nil {
 		return 0, false
 	}
-	return int64(t.Sub(postgresEpoch).Hours() / 24), true
+	return daysSinceEpoch(t), true
 }
+
+func daysSinceEpoch(t time.Time) int64 { return (t.Unix() - postgresEpoch.Unix()) / (24 * 60 * 60) }
 
 // timestamp keeps the day that the method gives and sets the clock to
 // midnight; a zone is written back as it came.
@@ -154,8 +156,11 @@ func (m *Method) timestamp(dst, value []byte, bin bool) ([]byte, bool) {
 // zone gives the "+02" or "-03:30" that a timestamptz ends with.
 func zone(value []byte) []byte {
 	for i := len(value) - 1; i > len("2006-01-02 "); i-- {
-		if value[i] == '+' || value[i] == '-' {
+		switch c := value[i]; {
+		case c == '+' || c == '-':
 			return value[i:]
+		case !isDigit(c) && c != ':':
+			return nil
 		}
 	}
 	return nil

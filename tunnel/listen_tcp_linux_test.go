@@ -144,3 +144,22 @@ func TestStablePort(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkSocketOwner(b *testing.B) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer ln.Close()
+	c, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	src, dst := unmapped(c.LocalAddr().(*net.TCPAddr)), unmapped(c.RemoteAddr().(*net.TCPAddr))
+	for b.Loop() {
+		if _, err := socketOwner(src, dst); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -97,7 +97,7 @@ func TestIdleStreamsAreSmall(t *testing.T) {
 	}
 }
 
-func exchangeOnce(t *testing.T, c, s *Stream, n int) {
+func exchangeOnce(t testing.TB, c, s *Stream, n int) {
 	t.Helper()
 	var wg sync.WaitGroup
 	wg.Go(func() { _, _ = c.Write(make([]byte, n)) })
@@ -106,7 +106,7 @@ func exchangeOnce(t *testing.T, c, s *Stream, n int) {
 }
 
 // waitIdle reads as an engine does, until everything is acknowledged.
-func waitIdle(t *testing.T, s *Stream) {
+func waitIdle(t testing.TB, s *Stream) {
 	t.Helper()
 	for range 1000 {
 		_ = s.SetReadDeadline(time.Now().Add(time.Millisecond))
@@ -221,4 +221,24 @@ func throughput(b *testing.B, p pair) {
 	}
 	<-done
 	b.StopTimer()
+}
+
+// BenchmarkIdleStreams reports the memory of 1,000 streams that have carried
+// 100 KiB each, both ends together.
+func BenchmarkIdleStreams(b *testing.B) {
+	const n = 1000
+	for range b.N {
+		w := newWorld(b, nil, Options{})
+		before := heap()
+		var ends []*Stream
+		for range n {
+			c, s := w.open(b)
+			ends = append(ends, c, s)
+			exchangeOnce(b, c, s, 100<<10)
+		}
+		for _, s := range ends {
+			waitIdle(b, s)
+		}
+		b.ReportMetric(float64((heap()-before)/n), "B/stream")
+	}
 }

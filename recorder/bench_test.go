@@ -16,6 +16,7 @@ func BenchmarkAppend(b *testing.B) {
 	for _, writers := range []int{1, 8, 32} {
 		b.Run(fmt.Sprintf("written/%d", writers), func(b *testing.B) { benchLog(b, Written, writers) })
 	}
+	b.Run("written/1-beside-synced/1", benchReadsBesideWrites)
 	for _, writers := range []int{1, 64} {
 		b.Run(fmt.Sprintf("synced/%d", writers), func(b *testing.B) { benchLog(b, Synced, writers) })
 	}
@@ -30,6 +31,36 @@ func benchLog(b *testing.B, d Durability, writers int) {
 	}
 	b.ReportAllocs()
 	spread(b, writers, func() error { return l.Append(sample(), d) })
+	if err := l.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// benchReadsBesideWrites: what a read waits while another session's write is
+// being synced.
+func benchReadsBesideWrites(b *testing.B) {
+	l, err := Open(b.TempDir(), Options{Origin: "hoop.example/bench"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if err := l.Append(sample(), Synced); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		}
+	})
+	spread(b, 1, func() error { return l.Append(sample(), Written) })
+	close(stop)
+	wg.Wait()
 	if err := l.Close(); err != nil {
 		b.Fatal(err)
 	}

@@ -100,6 +100,38 @@ func BenchmarkFind(b *testing.B) {
 	}
 }
 
+// BenchmarkCustom is everything built in and some rules of an operator.
+func BenchmarkCustom(b *testing.B) {
+	data := benchData(benchSize)
+	for _, n := range []int{10, 100} {
+		r, err := CompileRules(manyRules(n))
+		if err != nil {
+			b.Fatal(err)
+		}
+		d, err := r.NewDetectors([]string{"*"}, func(string) (*Method, error) { return &Method{}, nil })
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, kind := range []string{"rows", "term", "k8s"} {
+			b.Run(fmt.Sprintf("%d/%s", n, kind), func(b *testing.B) {
+				cpuRate(b, benchSize, func() {
+					for at := 0; at < benchSize; at += benchChunk {
+						d.find(data[kind][at:at+benchChunk], Context{})
+					}
+				})
+			})
+		}
+	}
+}
+
+func BenchmarkCompileRules(b *testing.B) {
+	for b.Loop() {
+		if _, err := CompileRules(manyRules(100)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkRegexp is the same task for four of the classes, as most tools do it.
 func BenchmarkRegexp(b *testing.B) {
 	data := benchData(benchSize / 8)

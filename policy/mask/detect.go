@@ -3,6 +3,7 @@ package mask
 import (
 	"bytes"
 	"fmt"
+	"strings"
 )
 
 // Context is what is known of a text besides its bytes.
@@ -15,7 +16,9 @@ type Detectors struct {
 	index   *index
 	formats []keyFormat
 	words   *vocabulary
-	enabled uint64 // a bit for each class
+	rules   *Rules
+	enabled []bool // by class
+	any     bool   // some class is enabled
 	names   []string
 	methods []*Method
 	scalar  bool // even where the CPU could do better; for tests
@@ -24,15 +27,26 @@ type Detectors struct {
 // NewDetectors makes detectors for the classes ("*" is all); method gives the
 // mask of each class. An unknown class is an error.
 func NewDetectors(classes []string, method func(class string) (*Method, error)) (*Detectors, error) {
+	return newDetectors(nil, classes, method)
+}
+
+func newDetectors(r *Rules, classes []string, method func(class string) (*Method, error)) (*Detectors, error) {
 	d := &Detectors{index: sharedIndex(), formats: sharedFormats(), words: sharedVocabulary(), names: classNames()}
+	if r != nil {
+		d.rules, d.index = r, r.index
+		for i := range r.rules {
+			d.names = append(d.names, r.rules[i].class)
+		}
+	}
 	d.methods = make([]*Method, len(d.names))
+	d.enabled = make([]bool, len(d.names))
 	for _, name := range classes {
 		if err := d.enable(name); err != nil {
 			return nil, err
 		}
 	}
 	for c, name := range d.names {
-		if d.enabled&(1<<c) == 0 {
+		if !d.enabled[c] {
 			continue
 		}
 		m, err := method(name)
@@ -45,30 +59,16 @@ func NewDetectors(classes []string, method func(class string) (*Method, error)) 
 }
 
 func (d *Detectors) enable(name string) error {
-	for c, known := range d.names {
-		if name == known || name == "*" {
-			d.enabled |= 1 << c
-			if name != "*" {
-				return nil
-			}
+	known := false
+	for c := range d.names {
+		if name == d.names[c] || name == "*" {
+			d.enabled[c], d.any, known = true, true, true
 		}
 	}
-	if name != "*" {
-		return fmt.Errorf("unknown detector class %q: use *, %s", name, joined(d.names))
+	if !known {
+		return fmt.Errorf("unknown detector class %q: use *, %s", name, strings.Join(d.names, ", "))
 	}
 	return nil
-}
-
-func joined(names []string) string {
-	return string(bytes.Join(byteSlices(names), []byte(", ")))
-}
-
-func byteSlices(names []string) [][]byte {
-	out := make([][]byte, len(names))
-	for i, n := range names {
-		out[i] = []byte(n)
-	}
-	return out
 }
 
 // few is how many findings a text may have before they need the heap.
@@ -83,14 +83,14 @@ func (d *Detectors) Find(dst []Finding, text []byte, c Context) []Finding {
 }
 
 func (d *Detectors) find(text []byte, c Context) []finding {
-	if d.enabled == 0 || len(text) == 0 {
+	if !d.any || len(text) == 0 {
 		return nil
 	}
 	if bytes.IndexByte(text, escape) >= 0 {
 		return d.findBelowEscapes(text, c)
 	}
 	s := scanner{d: d, text: text, name: c.Name}
-	s.scan()
+	s.run()
 	return s.findings()
 }
 
@@ -155,11 +155,11 @@ type Candidate struct{ Start, End int32 }
 // its context: so one pass over many values, with anything in between, tells
 // which of them to look at. It allocates nothing where dst has room.
 func (d *Detectors) Candidates(dst []Candidate, run []byte) []Candidate {
-	if d.enabled == 0 || len(run) == 0 {
+	if !d.any || len(run) == 0 {
 		return dst
 	}
 	s := scanner{d: d, text: run, onlySpots: true, spots: dst}
-	s.scan()
+	s.run()
 	s.escapes()
 	return s.spots
 }

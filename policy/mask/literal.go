@@ -192,51 +192,71 @@ func (x *index) fillBuckets() {
 		}
 	}
 	freq := frequencies()
-	place := make([]int, len(prints))
-	for i := range place {
-		place[i] = -1
-	}
-	const rounds = 4
-	for range rounds {
-		for i := range prints {
-			place[i] = -1
-			place[i] = cheapest(prints, place, i, &freq)
+	var sets [bucketCount]bucketSet
+	const rounds = 3
+	for round := range rounds {
+		for i, p := range prints {
+			if round > 0 {
+				sets[prints[i].place].remove(prints, i, &freq)
+			}
+			prints[i].place = cheapest(&sets, p, &freq)
+			sets[prints[i].place].put(i, p, &freq)
 		}
 	}
-	for i, p := range prints {
-		x.tables.addPrint(p, place[i])
+	for _, p := range prints {
+		x.tables.addPrint(p)
 	}
 }
 
-// print is a fingerprint.
+// print is a fingerprint, and the bucket it is in.
 type print struct {
 	bytes [fingerprint]byte
 	fold  bool
+	place int
 }
 
-// cheapest gives the bucket that prints[i] widens least.
-func cheapest(prints []print, place []int, i int, freq *[256]int) int {
-	var buckets [bucketCount]bucket
-	for k, b := range place {
-		if b >= 0 {
-			buckets[b].add(prints[k])
+// bucketSet is a bucket, what is in it and its weight.
+type bucketSet struct {
+	bucket  bucket
+	members []int
+	cost    int
+}
+
+func (s *bucketSet) put(i int, p print, freq *[256]int) {
+	s.bucket.add(p)
+	s.members = append(s.members, i)
+	s.cost = s.bucket.weight(freq)
+}
+
+func (s *bucketSet) remove(prints []print, i int, freq *[256]int) {
+	members := s.members
+	*s = bucketSet{members: members[:0]}
+	for _, k := range members {
+		if k != i {
+			s.bucket.add(prints[k])
+			s.members = append(s.members, k)
 		}
 	}
+	s.cost = s.bucket.weight(freq)
+}
+
+// cheapest gives the bucket that p widens least.
+func cheapest(sets *[bucketCount]bucketSet, p print, freq *[256]int) int {
 	best, cost := 0, 1<<62
-	for b := range buckets {
-		wider := buckets[b]
-		wider.add(prints[i])
-		if c := wider.weight(freq) - buckets[b].weight(freq); c < cost {
+	for b := range sets {
+		wider := sets[b].bucket
+		wider.add(p)
+		if c := wider.weight(freq) - sets[b].cost; c < cost {
 			best, cost = b, c
 		}
 	}
 	return best
 }
 
-func (t *tables) addPrint(p print, b int) {
+func (t *tables) addPrint(p print) {
 	var one bucket
 	one.add(p)
-	set, bit := &t.prints[b/8], byte(1)<<(b%8)
+	set, bit := &t.prints[p.place/8], byte(1)<<(p.place%8)
 	for k := range fingerprint {
 		for half := range 16 {
 			if one[k].low>>half&1 != 0 {

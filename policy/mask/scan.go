@@ -33,7 +33,8 @@ type scanner struct {
 	numbersEnd int // numbers before it have been looked at
 	closedEnd  int // what begins before it lies in a key that was found
 
-	namesEnd int // names that end before it have been looked at
+	customEnd []int // by rule: matches that begin before it have been found
+	namesEnd  int   // names that end before it have been looked at
 
 	nameHints hints
 	named     bool // nameHints is set
@@ -42,11 +43,35 @@ type scanner struct {
 // sharedIndex is the index of the built-in literals. It never changes.
 var sharedIndex = sync.OnceValue(func() *index { return newIndex(builtinLiterals()) })
 
+// run finds what the text holds, in no particular order.
+func (s *scanner) run() {
+	if r := s.d.rules; r != nil {
+		s.silent(r)
+	}
+	s.scan()
+}
+
+// silent runs the rules that no literal announces.
+func (s *scanner) silent(r *Rules) {
+	if r.dfa == nil {
+		return
+	}
+	if r.dfa.failed { // look everywhere
+		for _, i := range r.silent {
+			for p := 0; p < len(s.text); p += max(1, r.rules[i].reach) {
+				s.custom(i, p)
+			}
+		}
+		return
+	}
+	r.dfa.ends(s.text, func(pattern, at int) { s.custom(r.silent[pattern], at) })
+}
+
 // stride is how many blocks are classified at once: 2 KiB, which stays in the
 // first-level cache.
 const stride = 32
 
-// scan finds what the text holds, in no particular order.
+// scan calls the verifiers for what the index and the masks point at.
 func (s *scanner) scan() {
 	if len(s.text) <= blockSize {
 		var blocks [2]block
@@ -173,12 +198,14 @@ func (s *scanner) announced(l *literal, p int) {
 		s.option(p, p+len(l.text))
 	case triggerAt:
 		s.atSign(p, len(l.text))
+	case triggerCustom:
+		s.custom(int(l.vendor), p)
 	}
 }
 
 // found keeps a finding.
 func (s *scanner) found(c class, start, end int) {
-	if s.d.enabled&(1<<c) == 0 {
+	if !s.d.enabled[c] {
 		return
 	}
 	if f := (finding{start: start, end: end, class: c}); s.n < few {

@@ -115,7 +115,7 @@ func (d *Detectors) findBelowEscapes(text []byte, c Context) []finding {
 	defer views.Put(v)
 	v.strip(text)
 	s := scanner{d: d, text: v.plain, name: c.Name}
-	s.scan()
+	s.run()
 	fs := s.findings()
 	for i := range fs {
 		fs[i].end = v.raw(fs[i].end-1) + 1

@@ -14,8 +14,10 @@ const (
 type buffers struct{ small, large sync.Pool }
 
 func (b *buffers) get(size int) []byte {
-	if p, ok := b.pool(size).Get().(*[]byte); ok {
-		return *p
+	if pool := b.pool(size); pool != nil {
+		if p, ok := pool.Get().(*[]byte); ok {
+			return *p
+		}
 	}
 	return make([]byte, size)
 }

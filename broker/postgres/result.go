@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
+
+	"hoop/policy/mask"
 )
 
 // dataRow handles one DataRow of a result whose values must be looked at.
@@ -42,6 +45,7 @@ func (m *masker) scan(f *flow) {
 	}
 	m.runStart, m.runEnd, m.hit = f.pos, end, 0
 	m.hits = m.detectors.Candidates(m.hits[:0], f.buf[f.pos:end])
+	slices.SortFunc(m.hits, func(a, b mask.Candidate) int { return int(a.Start) - int(b.Start) })
 }
 
 // touched reports whether a candidate overlaps the places from start to end.

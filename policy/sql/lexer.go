@@ -129,18 +129,21 @@ func (l *lexer) plainString() token {
 }
 
 // stringBody reads from the opening quote to the end of the constant, over its
-// continuations on later lines. It reports whether the constant ends.
+// continuations on later lines. It reports whether all parsers read it so: one
+// that goes on after a comment is read differently by libpg_query.
 func (l *lexer) stringBody(backslash bool) bool {
+	sure := true
 	for {
 		l.at++ // the opening quote
 		if !l.segment(backslash) {
 			l.at = len(l.text)
 			return false
 		}
-		next := l.continuation()
+		next, comment := l.continuation()
 		if next < 0 {
-			return true
+			return sure
 		}
+		sure = sure && !comment
 		l.at = next
 	}
 }
@@ -177,32 +180,33 @@ func (l *lexer) segment(backslash bool) bool {
 }
 
 // continuation finds the quote that goes on with a constant after white space
-// that holds a newline, -- comments included (scan.l, quotecontinue); -1 where
-// there is none.
-func (l *lexer) continuation() int {
+// that holds a newline, and perhaps -- comments (scan.l, quotecontinue); -1
+// where there is none.
+func (l *lexer) continuation() (at int, comment bool) {
 	newline := false
 	for i := l.at; i < len(l.text); i++ {
 		switch c := l.text[i]; c {
 		case '\n', '\r':
 			newline = true
-		case ' ', '\t', '\f', '\v':
+		case ' ', '\t', '\f':
 		case '-':
 			if i+1 >= len(l.text) || l.text[i+1] != '-' {
-				return -1
+				return -1, false
 			}
+			comment = true
 			for i+1 < len(l.text) && l.text[i+1] != '\n' && l.text[i+1] != '\r' {
 				i++
 			}
 		case '\'':
 			if newline {
-				return i
+				return i, comment
 			}
-			return -1
+			return -1, false
 		default:
-			return -1
+			return -1, false
 		}
 	}
-	return -1
+	return -1, false
 }
 
 func (l *lexer) quoted() token {

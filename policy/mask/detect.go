@@ -138,7 +138,7 @@ func (d *Detectors) MaskText(dst, text []byte, c Context, found func(class strin
 	done := 0
 	for _, f := range fs {
 		dst = append(dst, text[done:f.start]...)
-		dst, _ = d.methods[f.class].Apply(dst, text[f.start:f.end], Text, false)
+		dst = d.replace(dst, text, f)
 		done = f.end
 		if found != nil {
 			found(d.names[f.class])

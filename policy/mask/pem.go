@@ -60,7 +60,11 @@ func (s *scanner) pemFooter(p int) int {
 	if n := bytes.Index(label, []byte(pemDashes)); n >= 0 {
 		return p + len(end) + n + len(pemDashes)
 	}
-	return p + len(end) + run(label, setUpper|setDigit, maxPEMLabel)
+	n := 0 // the line is cut off
+	for n < len(label) && (label[n] == ' ' || label[n] == '-' || (setUpper | setDigit).has(label[n])) {
+		n++
+	}
+	return trimSpace(s.text, p, p+len(end)+n)
 }
 
 func trimSpace(text []byte, from, end int) int {

@@ -105,6 +105,14 @@ func (v *view) raw(i int) int {
 	return p.raw + i - p.at
 }
 
+// rawOrEnd is raw for a plain byte that may lie just behind the last.
+func (v *view) rawOrEnd(i, end int) int {
+	if i >= len(v.plain) {
+		return end
+	}
+	return v.raw(i)
+}
+
 // views keeps the memory of views for reuse.
 var views = sync.Pool{New: func() any { return new(view) }}
 
@@ -114,6 +122,14 @@ func (d *Detectors) findBelowEscapes(text []byte, c Context) []finding {
 	v := views.Get().(*view)
 	defer views.Put(v)
 	v.strip(text)
+	return d.findIn(v, c)
+}
+
+// findIn finds values in a view; the findings tell where they stood.
+func (d *Detectors) findIn(v *view, c Context) []finding {
+	if !d.any || len(v.plain) == 0 {
+		return nil
+	}
 	s := scanner{d: d, text: v.plain, name: c.Name}
 	s.run()
 	fs := s.findings()
@@ -122,4 +138,17 @@ func (d *Detectors) findBelowEscapes(text []byte, c Context) []finding {
 		fs[i].start = v.raw(fs[i].start)
 	}
 	return fs
+}
+
+// replace appends what stands for a finding in text: its method sees the value
+// without control sequences.
+func (d *Detectors) replace(dst, text []byte, f finding) []byte {
+	value := text[f.start:f.end]
+	if bytes.IndexByte(value, escape) >= 0 {
+		var v view
+		v.strip(value)
+		value = v.plain
+	}
+	dst, _ = d.methods[f.class].Apply(dst, value, Text, false)
+	return dst
 }

@@ -1,0 +1,54 @@
+package mask
+
+import (
+	"bufio"
+	"compress/gzip"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+)
+
+// sampleText is one line of the labelled corpus.
+type sampleText struct {
+	ID      string   `json:"id"`
+	Text    string   `json:"text"`
+	Spans   [][3]any `json:"spans"`
+	Context string   `json:"context"`
+	Slice   string   `json:"slice"`
+}
+
+func (s *sampleText) context() Context {
+	name, _ := strings.CutPrefix(s.Context, "column:")
+	if name == s.Context {
+		name = ""
+	}
+	return Context{Name: name}
+}
+
+func corpus(t testing.TB) []sampleText {
+	t.Helper()
+	f, err := os.Open("../../testdata/corpora/detect_dev.jsonl.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []sampleText
+	lines := bufio.NewScanner(z)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var s sampleText
+		if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, s)
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

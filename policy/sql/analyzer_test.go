@@ -188,7 +188,7 @@ var hostile = map[string]func(n int) string{
 // Whatever is let through to the parser leaves it whole; whatever is long is
 // refused at once.
 func TestHostileTexts(t *testing.T) {
-	worker := shared.pool
+	worker := shared().pool
 	for name, make := range hostile {
 		for _, n := range []int{300, 450, 950, 20_000} {
 			text := make(n)
@@ -277,7 +277,7 @@ func TestCaches(t *testing.T) {
 	defer func() { _ = a.Close() }()
 	a.exact, a.shapes = newCache[[]Statement](1<<20), newCache[Statement](1<<20)
 	ask := func(text string) []Statement {
-		stmts, free, err := shared.ask(context.Background(), text)
+		stmts, free, err := shared().ask(context.Background(), text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -303,7 +303,7 @@ func TestCaches(t *testing.T) {
 		t.Errorf("%+v", s[0].Facts)
 	}
 	for _, text := range []string{"SELECT set_config('x', 'y', true)", "SET x = 1", "SELECT 1; SELECT 2", "DELETE FROM a WHERE 1 = 2"} {
-		if _, free, _ := shared.ask(ctx, text); free {
+		if _, free, _ := shared().ask(ctx, text); free {
 			t.Errorf("%s would be judged by its shape", text)
 		}
 	}
@@ -356,7 +356,7 @@ func TestAWriteIsNeverOnlyRead(t *testing.T) {
 		}
 		text = rapid.SampledFrom(outer).Draw(t, "outer")(text)
 		wrote := false
-		for _, s := range shared.Statements(context.Background(), text) {
+		for _, s := range shared().Statements(context.Background(), text) {
 			wrote = wrote || s.Facts.Unknown || strings.Contains(strings.Join(s.Facts.Effects, " "), "write")
 		}
 		if !wrote {

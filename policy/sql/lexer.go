@@ -83,12 +83,12 @@ func (l *lexer) word(c byte) token {
 	case 'e', 'E':
 		if l.peek(1) == '\'' {
 			l.at++
-			return l.kept(l.stringBody(true))
+			return l.kept(l.stringBody(backslashes))
 		}
 	case 'b', 'B', 'x', 'X':
 		if l.peek(1) == '\'' {
 			l.at++
-			return l.kept(l.stringBody(false))
+			return l.kept(l.stringBody(bits))
 		}
 	case 'u', 'U':
 		if l.peek(1) == '&' && (l.peek(2) == '\'' || l.peek(2) == '"') {
@@ -114,7 +114,7 @@ func (l *lexer) kept(closed bool) token {
 func (l *lexer) unicode() token {
 	l.at += 2
 	if l.text[l.at] == '\'' {
-		l.stringBody(false)
+		l.stringBody(plain)
 	} else {
 		l.quoted()
 	}
@@ -122,7 +122,7 @@ func (l *lexer) unicode() token {
 }
 
 func (l *lexer) plainString() token {
-	if !l.stringBody(false) {
+	if !l.stringBody(plain) {
 		return tokenOdd
 	}
 	return tokenString
@@ -131,11 +131,11 @@ func (l *lexer) plainString() token {
 // stringBody reads from the opening quote to the end of the constant, over its
 // continuations on later lines. It reports whether all parsers read it so: one
 // that goes on after a comment is read differently by libpg_query.
-func (l *lexer) stringBody(backslash bool) bool {
+func (l *lexer) stringBody(q quoting) bool {
 	sure := true
 	for {
 		l.at++ // the opening quote
-		if !l.segment(backslash) {
+		if !l.segment(q) {
 			l.at = len(l.text)
 			return false
 		}
@@ -148,33 +148,34 @@ func (l *lexer) stringBody(backslash bool) bool {
 	}
 }
 
-// segment reads up to and over the closing quote; two quotes are one in the text.
-func (l *lexer) segment(backslash bool) bool {
-	if !backslash {
-		for {
-			i := strings.IndexByte(l.text[l.at:], '\'')
-			if i < 0 {
-				return false
-			}
-			l.at += i + 1
-			if l.peek(0) != '\'' {
-				return true
-			}
-			l.at++
-		}
-	}
+// quoting is how a quote can stand inside a constant.
+type quoting uint8
+
+const (
+	plain       quoting = iota // doubled
+	backslashes                // doubled, or behind a backslash
+	bits                       // not at all: B'…' and X'…'
+)
+
+// segment reads up to and over the closing quote.
+func (l *lexer) segment(q quoting) bool {
 	for l.at < len(l.text) {
-		switch l.text[l.at] {
-		case '\\':
+		i := strings.IndexByte(l.text[l.at:], '\'')
+		if q == backslashes {
+			i = strings.IndexAny(l.text[l.at:], `'\`)
+		}
+		if i < 0 {
+			return false
+		}
+		l.at += i + 1
+		switch {
+		case l.text[l.at-1] == '\\':
 			l.at++
-		case '\'':
-			if l.peek(1) != '\'' {
-				l.at++
-				return true
-			}
+		case q == bits || l.peek(0) != '\'':
+			return true
+		default:
 			l.at++
 		}
-		l.at++
 	}
 	return false
 }
@@ -320,6 +321,9 @@ func (l *lexer) sign(c byte) token {
 		return tokenComment
 	case c == '/' && l.peek(1) == '*':
 		return l.blockComment()
+	case c == '.' && l.peek(1) == '.':
+		l.at += 2
+		return tokenOdd // one token of PL/pgSQL
 	case c == '.' && class[l.peek(1)] == classDigit:
 		return l.number()
 	}

@@ -2,13 +2,19 @@ package sql
 
 import (
 	"context"
-	"fmt"
 	"os"
+	"sync"
 	"testing"
 )
 
-// shared is the analyser of most tests: starting a worker costs 1.6 s of CPU.
-var shared *Analyzer
+// shared gives the analyser of most tests: starting a worker costs 1.6 s of CPU.
+var shared = sync.OnceValue(func() *Analyzer {
+	a, err := New(Options{Workers: 1})
+	if err != nil {
+		panic(err)
+	}
+	return a
+})
 
 func TestMain(m *testing.M) {
 	if IsWorker(os.Args) {
@@ -17,17 +23,10 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	var err error
-	if shared, err = New(Options{Workers: 1}); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	_ = shared.Close()
-	os.Exit(code)
+	os.Exit(m.Run()) // the worker ends with its input
 }
 
 func analyseText(t testing.TB, text string) []Statement {
 	t.Helper()
-	return shared.Statements(context.Background(), text)
+	return shared().Statements(context.Background(), text)
 }

@@ -33,7 +33,7 @@ func (s *scanner) atSign(p, size int) {
 		s.spot(p, p+size)
 		return
 	}
-	if p < s.closedEnd || p == 0 || p+size == len(s.text) {
+	if s.closed(p) || p == 0 || p+size == len(s.text) {
 		return
 	}
 	if size == 1 && s.urlPassword(p) {

@@ -53,7 +53,13 @@ func unfinished(text []byte) bool {
 // isOpenPEM reports whether a private key without its last line is followed by
 // nothing yet.
 func isOpenPEM(rest, key []byte) bool {
-	return len(bytes.TrimSpace(rest)) == 0 && (!bytes.HasSuffix(key, []byte(pemDashes)) || !bytes.Contains(key, []byte("-----END ")))
+	return len(bytes.TrimSpace(rest)) == 0 && !closedPEM(key)
+}
+
+// closedPEM reports whether a private key ends with its last line, complete.
+func closedPEM(key []byte) bool {
+	n := bytes.LastIndex(key, []byte("-----END "))
+	return n >= 0 && bytes.HasSuffix(key[n+len("-----END "):], []byte(pemDashes))
 }
 
 // holdPlain does the same on the text without control sequences.
@@ -71,7 +77,7 @@ func (s *Stream) holdPlain(plain []byte) int {
 	low := max(0, end-window)
 	if n := bytes.LastIndex(plain[low:], []byte(pemBegin)); n >= 0 {
 		label := plain[low+n+len(pemBegin):]
-		if !bytes.Contains(label, []byte(pemDashes)) && bytes.IndexByte(label, '\n') < 0 {
+		if size := labelSize(label); size+len(pemDashes) > len(label) {
 			from = min(from, low+n)
 		}
 	}

@@ -3,7 +3,7 @@ package mask
 // account checks for an IBAN (ISO 13616-1) whose country code stands at p: in
 // one piece or in groups of four, all capitals or all small.
 func (s *scanner) account(p int) {
-	if p < s.closedEnd {
+	if s.closed(p) {
 		return
 	}
 	size := ibanLength(lower(s.text[p]), lower(s.text[p+1]))

@@ -18,7 +18,7 @@ const minNumber = 7
 // numbers looks at the digits and separators that begin at p: for cards, social
 // security numbers and phone numbers.
 func (s *scanner) numbers(p int) {
-	if p < s.numbersEnd || p < s.closedEnd {
+	if p < s.numbersEnd || s.closed(p) {
 		return
 	}
 	table := &s.d.index.tables.whole

@@ -13,23 +13,24 @@ const (
 // pem checks for a private key whose armour begins at p (RFC 7468 §2). One
 // that is cut off is found to where its base64 ends.
 func (s *scanner) pem(p int) {
-	label := s.text[p+len(pemBegin):]
-	label = label[:min(len(label), maxPEMLabel)]
-	n := bytes.Index(label, []byte(pemDashes))
-	if n < 0 {
-		n = bytes.IndexAny(label, "\r\n\\")
-	}
-	if n < 0 {
-		n = len(label)
-	}
-	if !bytes.Contains(label[:n], []byte("PRIVATE KEY")) {
+	n := labelSize(s.text[p+len(pemBegin):])
+	if !bytes.Contains(s.text[p+len(pemBegin):][:n], []byte("PRIVATE KEY")) {
 		return
 	}
 	body := p + len(pemBegin) + n
-	if body+len(pemDashes) <= len(s.text) && s.text[body] == '-' {
-		body += len(pemDashes)
+	for body < len(s.text) && s.text[body] == '-' {
+		body++
 	}
 	s.found(privateKey, p, s.pemEnd(body))
+}
+
+// labelSize counts the bytes of a label: capitals, digits and spaces.
+func labelSize(text []byte) int {
+	n := 0
+	for n < len(text) && n < maxPEMLabel && (text[n] == ' ' || (setUpper | setDigit).has(text[n])) {
+		n++
+	}
+	return n
 }
 
 // pemEnd gives where the armour ends whose body begins at p.
@@ -55,16 +56,15 @@ func (s *scanner) pemFooter(p int) int {
 	if !bytes.HasPrefix(rest, []byte(end)) {
 		return 0
 	}
-	label := rest[len(end):]
-	label = label[:min(len(label), maxPEMLabel)]
-	if n := bytes.Index(label, []byte(pemDashes)); n >= 0 {
-		return p + len(end) + n + len(pemDashes)
+	n := len(end) + labelSize(rest[len(end):])
+	closed := n
+	for closed < len(rest) && rest[closed] == '-' {
+		closed++
 	}
-	n := 0 // the line is cut off
-	for n < len(label) && (label[n] == ' ' || label[n] == '-' || (setUpper | setDigit).has(label[n])) {
-		n++
+	if closed == n { // the line is cut off
+		return trimSpace(s.text, p, p+n)
 	}
-	return trimSpace(s.text, p, p+len(end)+n)
+	return p + closed
 }
 
 func trimSpace(text []byte, from, end int) int {

@@ -31,7 +31,8 @@ type scanner struct {
 	spots     []Candidate
 
 	numbersEnd int // numbers before it have been looked at
-	closedEnd  int // what begins before it lies in a key that was found
+	closedFrom int // what begins from here …
+	closedEnd  int // … to here lies in a key that was found
 
 	customEnd []int // by rule: matches that begin before it have been found
 	namesEnd  int   // names that end before it have been looked at
@@ -174,7 +175,7 @@ func (s *scanner) announced(l *literal, p int) {
 		s.spot(p, p+len(l.text))
 		return
 	}
-	if p < s.closedEnd {
+	if s.closed(p) {
 		return
 	}
 	switch l.what {
@@ -215,6 +216,9 @@ func (s *scanner) found(c class, start, end int) {
 		s.more = append(s.more, f)
 	}
 	if c == privateKey || c == jwt {
-		s.closedEnd = end
+		s.closedFrom, s.closedEnd = start, end
 	}
 }
+
+// closed reports whether p lies in a key that was found.
+func (s *scanner) closed(p int) bool { return p < s.closedEnd && p >= s.closedFrom }

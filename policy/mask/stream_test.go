@@ -73,3 +73,26 @@ func TestStreamEqualsWhole(t *testing.T) {
 		t.Errorf("only %d texts", texts)
 	}
 }
+
+// FuzzStream cuts any text anywhere.
+func FuzzStream(f *testing.F) {
+	for _, text := range []string{
+		"mail ada@example.com, +1 212 555 0142 x12 fax\nGB82 WEST 1234 5698 7654 32 end",
+		"password: \"hunter2\", \x1b[1m4012 8888\x1b[0m 8888 1881\x1b[3;4H078-05-1120",
+		"https://app:hunter2@db/x -----BEGIN PRIVATE KEY-----\nabcd\n-----END PRIVATE KEY-----\n",
+	} {
+		f.Add([]byte(text), uint16(7), uint16(30))
+	}
+	d := allDetectors(f, policy.MaskSpec{Method: "redact", Text: "#"})
+	f.Fuzz(func(t *testing.T, text []byte, a, b uint16) {
+		if len(text) == 0 || len(text) > maxPast {
+			return // beyond, the context is cut and the promise is a weaker one
+		}
+		first := int(a) % len(text)
+		second := first + int(b)%(len(text)-first)
+		want := whole(d, text, Context{})
+		if got := inPieces(d, text, Context{}, first, second); got != want {
+			t.Errorf("cut at %d and %d:\n got %q\nwant %q", first, second, got, want)
+		}
+	})
+}

@@ -109,11 +109,18 @@ type SQLSpec struct {
 	Unknown   *bool    `yaml:"unknown,omitempty"`
 }
 
-// ApprovalSpec tells who may answer for a rule with require_approval.
+// ApprovalSpec tells who may answer for a rule with require_approval. Nobody
+// answers for themselves, whatever it says.
 type ApprovalSpec struct {
 	Groups []string `yaml:"groups,omitempty"`
 	Names  []string `yaml:"names,omitempty"`
-	Quorum int      `yaml:"quorum,omitempty"`
+	Quorum int      `yaml:"quorum,omitempty"` // distinct people; 1 where absent
+	// Expires is how long it waits for an answer, such as 15m (which holds
+	// where it is absent) or 2h; a day at most.
+	Expires string `yaml:"expires,omitempty"`
+	// BreakGlass names groups whose members may go on without an answer where
+	// they give a reason. It is alarmed at once.
+	BreakGlass []string `yaml:"break_glass,omitempty"`
 }
 
 // TestSpec is an example beside the rules: hoop policy test runs it.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // rule is one RuleSpec, compiled. A matcher that was not written is nil.
@@ -107,6 +108,11 @@ func (c *ruleCompiler) effect(path string, spec *RuleSpec, r *rule) {
 	}
 	if spec.Approval.Quorum < 0 {
 		c.add(path+".approval.quorum", "is below zero")
+	}
+	if e := spec.Approval.Expires; e != "" {
+		if d, err := time.ParseDuration(e); err != nil || d <= 0 || d > 24*time.Hour {
+			c.add(path+".approval.expires", "%q is no duration above 0 and up to 24h, such as 15m", e)
+		}
 	}
 	if len(spec.Approval.Groups) == 0 && len(spec.Approval.Names) == 0 {
 		c.add(path+".approval", "names nobody who could approve: give groups or names")

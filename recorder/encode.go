@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -47,7 +48,20 @@ func appendTail(b []byte, ev *Event) []byte {
 	if ev.Verdict != nil {
 		b = appendVerdict(append(b, `,"verdict":`...), ev.Verdict)
 	}
-	return append(appendOutcome(b, ev), '}')
+	b = appendOutcome(b, ev)
+	if ev.Approval != nil {
+		b = appendApproval(append(b, `,"approval":`...), ev.Approval)
+	}
+	return append(b, '}')
+}
+
+// appendApproval has time: somebody was waited for.
+func appendApproval(b []byte, a *Approval) []byte {
+	out, err := json.Marshal(a)
+	if err != nil { // strings, numbers and a time that checkTime has let pass
+		return append(b, "null"...)
+	}
+	return append(b, out...)
 }
 
 func appendWho(b []byte, ev *Event) []byte {

@@ -45,6 +45,13 @@ const (
 	ActionDecided   Type = "action.decided"  // verdict written before forwarding
 	ActionFinished  Type = "action.finished" // rows, bytes, duration, outcome
 	ActionCancelled Type = "action.cancelled"
+
+	ApprovalRequested Type = "approval.requested" // somebody waits for an answer
+	ApprovalAnswered  Type = "approval.answered"  // one approver's signed answer
+	ApprovalEnded     Type = "approval.ended"     // approved, denied, expired or cancelled
+	GrantCreated      Type = "grant.created"
+	GrantEnded        Type = "grant.ended" // revoked or expired
+	BreakGlass        Type = "break_glass" // a grant that nobody else was asked for, or its use
 )
 
 // Durability is how far an event must have got before Append returns.
@@ -92,6 +99,37 @@ type Event struct {
 	DurationUS int64          `json:"duration_us,omitempty"`
 	Masked     map[string]int `json:"masked,omitempty"` // label or class → values masked
 	Reason     string         `json:"reason,omitempty"`
+
+	Approval *Approval `json:"approval,omitempty"`
+}
+
+// Approval is what an event tells of an approval or of a grant that came from
+// one.
+type Approval struct {
+	ID    string `json:"id,omitempty"`
+	Grant string `json:"grant,omitempty"`
+	State string `json:"state,omitempty"` // pending, approved, denied, expired or cancelled
+	// Digest is what an answer signs, SHA-256 in hexadecimal: see package
+	// broker/approval. Objects and Settings are the parts of it that stand
+	// nowhere else in the event.
+	Digest   string    `json:"digest,omitempty"`
+	Objects  []string  `json:"objects,omitempty"`
+	Labels   []string  `json:"labels,omitempty"`
+	Settings []string  `json:"settings,omitempty"`
+	Expires  time.Time `json:"expires,omitzero"`
+
+	Reason    string   `json:"reason,omitempty"` // the requester's
+	Ticket    string   `json:"ticket,omitempty"`
+	Approvers []string `json:"approvers,omitempty"` // who approved, by name
+	WaitedMS  int64    `json:"waited_ms,omitempty"`
+
+	// One answer. The principal of its event is the approver.
+	Decision  string `json:"decision,omitempty"` // approve or deny
+	Comment   string `json:"comment,omitempty"`
+	ForSec    int64  `json:"for_seconds,omitempty"`
+	Key       []byte `json:"key,omitempty"`       // Ed25519, RFC 8032
+	Signature []byte `json:"signature,omitempty"` // over the digest and the answer
+	Via       string `json:"via,omitempty"`       // "page" where the broker signed for a browser
 }
 
 // Param is one bound parameter, as text where it is text. Binary values that

@@ -33,6 +33,7 @@ type Statement struct {
 	DurationUS int64          `json:"duration_us,omitempty"`
 	Masked     map[string]int `json:"masked,omitempty"`
 	Reason     string         `json:"reason,omitempty"`
+	Approval   *Approval      `json:"approval,omitempty"` // that it waited for
 }
 
 // statements reads the segments that the session lived through and decodes
@@ -79,7 +80,7 @@ func decidedStatement(ev *Event) Statement {
 	return Statement{
 		Index: ev.Index, Number: ev.Action, Time: ev.Time, Chain: ev.Chain, Verb: ev.Verb, Text: ev.Text,
 		Digest: ev.Digest, Params: ev.Params, SQL: ev.SQL, Verdict: ev.Verdict,
-		Outcome: ev.Outcome, Reason: ev.Reason,
+		Outcome: ev.Outcome, Reason: ev.Reason, Approval: ev.Approval,
 	}
 }
 

@@ -1,0 +1,119 @@
+package api
+
+import (
+	"time"
+
+	"hoop/policy"
+	"hoop/recorder"
+)
+
+// Approval is one request for an answer by a person: GET /v1/approvals and
+// GET /v1/approvals/{id}. What the requester wrote is in Text, Params and
+// Reason, exactly; who shows it makes control characters visible.
+type Approval struct {
+	ID      string    `json:"id"`
+	State   string    `json:"state"` // pending, approved, denied, expired or cancelled
+	Kind    string    `json:"kind"`  // statement or session
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires"`
+	Ended   time.Time `json:"ended,omitzero"`
+
+	Session    string       `json:"session,omitempty"`
+	Connection string       `json:"connection"`
+	Protocol   string       `json:"protocol"`
+	Requester  string       `json:"requester"`
+	Chain      policy.Chain `json:"chain"`
+	Client     string       `json:"client,omitempty"`
+	Reason     string       `json:"reason,omitempty"` // the requester's
+	Ticket     string       `json:"ticket,omitempty"`
+
+	Verb   string           `json:"verb"`
+	Text   string           `json:"text,omitempty"`
+	Params []recorder.Param `json:"params,omitempty"`
+	SQL    *policy.SQL      `json:"sql,omitempty"`
+	Labels []string         `json:"labels,omitempty"`
+	// Digest is what an answer signs: SHA-256 over connection, session, chain,
+	// exact bytes, objects and labels, in hexadecimal.
+	Digest string `json:"digest"`
+
+	Rule       string   `json:"rule"`
+	RuleReason string   `json:"rule_reason,omitempty"`
+	Groups     []string `json:"groups,omitempty"` // who may answer
+	Names      []string `json:"names,omitempty"`
+	Quorum     int      `json:"quorum"`
+
+	Answers []Answer         `json:"answers,omitempty"`
+	Preview *Preview         `json:"preview,omitempty"`
+	History *ApprovalHistory `json:"history,omitempty"`
+
+	// MayAnswer is whether the caller may; WhyNot says why not.
+	MayAnswer bool   `json:"may_answer"`
+	WhyNot    string `json:"why_not,omitempty"`
+}
+
+// Answer is what one approver said, signed with the key of their login.
+type Answer struct {
+	Approver  string    `json:"approver"`
+	Decision  string    `json:"decision"` // approve or deny
+	Comment   string    `json:"comment,omitempty"`
+	Time      time.Time `json:"time"`
+	ForSec    int64     `json:"for_seconds,omitempty"` // a grant for so long
+	Key       []byte    `json:"key"`                   // Ed25519, RFC 8032
+	Signature []byte    `json:"signature"`
+}
+
+// Preview is what the broker found out, under its own limits, before anything
+// ran.
+type Preview struct {
+	Plan          string  `json:"plan,omitempty"` // EXPLAIN without ANALYZE
+	EstimatedRows float64 `json:"estimated_rows,omitempty"`
+	ExactRows     *int64  `json:"exact_rows,omitempty"` // for UPDATE and DELETE, where it could be counted
+	Problem       string  `json:"problem,omitempty"`    // why there is none
+}
+
+// ApprovalHistory is what this requester, and this text, were answered before.
+type ApprovalHistory struct {
+	Asked    int `json:"asked"` // by this requester in 30 days
+	Approved int `json:"approved"`
+	Denied   int `json:"denied"`
+	SameText int `json:"same_text"` // approvals of the same text by anybody
+}
+
+// AnswerRequest answers an approval: POST /v1/approvals/{id}/answer.
+type AnswerRequest struct {
+	Decision  string `json:"decision"`
+	Comment   string `json:"comment,omitempty"`
+	ForSec    int64  `json:"for_seconds,omitempty"`
+	Digest    string `json:"digest"` // what the approver saw; another is refused
+	Signature []byte `json:"signature"`
+}
+
+// ApprovalEvent is one line of the stream GET /v1/approvals/watch.
+type ApprovalEvent struct {
+	Event    string    `json:"event"` // opened, answered, ended or ping
+	Approval *Approval `json:"approval,omitempty"`
+}
+
+// Grant is permission for a time: GET /v1/grants.
+type Grant struct {
+	ID         string       `json:"id"`
+	Kind       string       `json:"kind"` // statement (the same text again) or session (opening a connection)
+	Connection string       `json:"connection"`
+	Principal  string       `json:"principal"`
+	Chain      policy.Chain `json:"chain"`
+	Text       string       `json:"text,omitempty"`
+	Approval   string       `json:"approval"` // that it came from
+	Approvers  []string     `json:"approvers"`
+	Created    time.Time    `json:"created"`
+	Expires    time.Time    `json:"expires"`
+	Uses       int          `json:"uses"`
+}
+
+// AccessRequest asks to open a connection for a while: POST /v1/requests.
+type AccessRequest struct {
+	Connection string `json:"connection"`
+	ForSec     int64  `json:"for_seconds"`
+	Reason     string `json:"reason"`
+	Ticket     string `json:"ticket,omitempty"`
+	BreakGlass bool   `json:"break_glass,omitempty"`
+}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -39,7 +40,7 @@ func (a *App) brokerRunCmd() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&path, "config", "hoop.yaml", "the configuration")
-	cmd.Flags().StringVar(&logFormat, "log-format", "text", "how to log on standard error: text or json")
+	cmd.Flags().StringVar(&logFormat, "log-format", "", "how to log on standard error: text or json (default: as --output)")
 	return cmd
 }
 
@@ -48,8 +49,11 @@ func (a *App) logger(format string) (*slog.Logger, error) {
 	if a.verbose {
 		o.Level = slog.LevelDebug
 	}
+	if format == "" && a.json() {
+		format = "json"
+	}
 	switch format {
-	case "text":
+	case "", "text":
 		return slog.New(slog.NewTextHandler(a.Err, o)), nil
 	case "json":
 		return slog.New(slog.NewJSONHandler(a.Err, o)), nil
@@ -63,7 +67,7 @@ func (a *App) runBroker(ctx context.Context, path string, log *slog.Logger) erro
 	if err != nil {
 		return err
 	}
-	b, err := serve.Start(ctx, serve.Options{Config: cfg, Version: version, Logger: log, Ask: a.askPassphrase})
+	b, err := serve.Start(ctx, serve.Options{Config: cfg, Version: version, Logger: log, Ask: a.askPassphrase(ctx)})
 	if err != nil {
 		return err
 	}
@@ -109,7 +113,7 @@ func (a *App) brokerCheckCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := serve.Check(cmd.Context(), cfg, a.askPassphrase); err != nil {
+			if err := serve.Check(cmd.Context(), cfg, a.askPassphrase(cmd.Context())); err != nil {
 				return err
 			}
 			a.notef("%s is good: %d connections, %d credentials", path, len(cfg.Connections), len(cfg.Credentials))
@@ -131,6 +135,9 @@ func (a *App) brokerInitCmd() *cobra.Command {
 			}
 			if _, _, err := net.SplitHostPort(o.Listen); err != nil {
 				return usagef("--listen %q is not host:port", o.Listen)
+			}
+			if len(o.Hosts) == 0 || slices.Contains(o.Hosts, "") {
+				return usagef("--host must name a host")
 			}
 			written, err := setup.Write(o)
 			if errors.Is(err, fs.ErrExist) {

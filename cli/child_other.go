@@ -2,8 +2,11 @@
 
 package cli
 
-import "os/exec"
+import (
+	"os"
+	"os/exec"
+)
 
-func prepareChild(*exec.Cmd) {}
+func askToStop(p *os.Process) error { return p.Kill() }
 
 func exitCode(e *exec.ExitError) int { return e.ExitCode() }

@@ -10,7 +10,7 @@ package cli
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -41,26 +41,34 @@ type App struct {
 	tokenFile string
 	started   bool // the command line was understood
 
-	// childHasTerminal is set while a program that hoop runs owns the terminal:
-	// Ctrl-C is then that program's business.
-	childHasTerminal atomic.Bool
+	// hasChild is set while a program that hoop runs gets the signals.
+	hasChild atomic.Bool
 }
 
 // Main runs one command line and gives its exit code.
 func Main(args []string) int {
 	app := &App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		for s := range signals {
-			if s != os.Interrupt || !app.childHasTerminal.Load() {
-				cancel()
-			}
-		}
-	}()
+	go app.obey(ctx, signals, cancel)
 	return app.Run(ctx, args)
+}
+
+// obey ends the command at the first signal, in order, and at the second at
+// once: something does not let go. It lives as long as the process.
+func (a *App) obey(ctx context.Context, signals <-chan os.Signal, cancel context.CancelCauseFunc) {
+	for s := range signals {
+		number, ok := s.(syscall.Signal)
+		if !ok || a.hasChild.Load() {
+			continue
+		}
+		if ctx.Err() != nil {
+			os.Exit(exitSignal + int(number))
+		}
+		cancel(signalError{number})
+	}
 }
 
 // Run runs one command line.
@@ -74,13 +82,30 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	if err == nil {
 		return exitDone
 	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return exitInterrupted
-	}
 	if !a.started {
 		err = usageError{err}
+		a.guessOutput(args)
+	}
+	if cmd.Context() == nil {
+		cmd.SetContext(ctx)
 	}
 	return a.fail(cmd, err)
+}
+
+// guessOutput finds out how to print where the command line was not understood.
+func (a *App) guessOutput(args []string) {
+	if a.output == "" {
+		a.output = a.Getenv("HOOP_OUTPUT")
+	}
+	for i, arg := range args {
+		if arg == "--" {
+			return
+		}
+		if arg == "-ojson" || arg == "-o=json" || arg == "--output=json" ||
+			(arg == "-o" || arg == "--output") && i+1 < len(args) && args[i+1] == "json" {
+			a.output = "json"
+		}
+	}
 }
 
 func (a *App) root() *cobra.Command {
@@ -92,6 +117,7 @@ func (a *App) root() *cobra.Command {
 			"keeps a record that can be checked.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       version,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -104,6 +130,7 @@ func (a *App) root() *cobra.Command {
 	f.DurationVar(&a.timeout, "timeout", 0, "give up after this long, with exit code 124 (0 is never)")
 	f.StringVar(&a.tokenFile, "token-file", "", "sign in for this command with the token in this file, read again on each use")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "say more on standard error")
+	_ = root.RegisterFlagCompletionFunc("output", words("table", "json"))
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) }
 	for _, c := range a.commands() {
 		root.AddCommand(c)
@@ -166,7 +193,13 @@ func (a *App) configDir() (string, error) {
 	return filepath.Join(dir, "hoop"), nil
 }
 
-// notef tells a person something beside the data.
+// notef tells something beside the data: a line for people, or an object for
+// scripts, so that every line on standard error is one of a kind.
 func (a *App) notef(format string, args ...any) {
-	_, _ = fmt.Fprintf(a.Err, "hoop: "+strings.TrimRight(format, "\n")+"\n", args...)
+	if text := strings.TrimRight(fmt.Sprintf(format, args...), "\n"); a.json() {
+		line, _ := json.Marshal(map[string]any{"v": 1, "note": text})
+		_, _ = fmt.Fprintln(a.Err, string(line))
+	} else {
+		_, _ = fmt.Fprintln(a.Err, "hoop:", text)
+	}
 }

@@ -25,34 +25,44 @@ const renewBefore = 2 * time.Minute
 // client gives a client of the broker that is signed in, renewing the login
 // silently where that is due. It never asks and never opens a browser.
 func (a *App) client(ctx context.Context) (*api.Client, error) {
+	c, _, err := a.signedClient(ctx)
+	return c, err
+}
+
+func (a *App) signedClient(ctx context.Context) (*api.Client, *signer, error) {
 	p, err := a.loadProfile()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	d, err := a.dialer(p)
+	tokenFile := a.tokenFile
+	if tokenFile == "" {
+		tokenFile = a.Getenv("HOOP_TOKEN_FILE")
+	}
+	return a.clientOf(ctx, p, tokenFile)
+}
+
+// clientOf signs in with a token file, or with the stored login where there is
+// none.
+func (a *App) clientOf(ctx context.Context, p *profile, tokenFile string) (*api.Client, *signer, error) {
+	anonymous, err := a.dialer(p)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s := &signer{app: a, profile: p, anonymous: &api.Client{Dialer: d}}
-	if a.tokenFile == "" {
-		s.tokenFile = a.Getenv("HOOP_TOKEN_FILE")
-	} else {
-		s.tokenFile = a.tokenFile
-	}
-	if s.tokenFile == "" {
+	s := &signer{profile: p, anonymous: &api.Client{Dialer: anonymous}, tokenFile: tokenFile}
+	if tokenFile == "" {
 		if s.store, err = a.secretStore(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if _, err := s.secrets(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	signed, err := a.dialer(p)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	signed.Authorize, signed.Retry, signed.Notify = s.authorize, s.retry, a.tunnelEvent
-	return &api.Client{Dialer: signed}, nil
+	return &api.Client{Dialer: signed}, s, nil
 }
 
 func (a *App) dialer(p *profile) (*tunnel.Dialer, error) {
@@ -77,20 +87,35 @@ func (a *App) secretStore() (*login.Store, error) {
 
 // signer proves with every request who sends it.
 type signer struct {
-	app       *App
 	profile   *profile
 	anonymous *api.Client
 	store     *login.Store // nil where a token file stands for a sign-in
 	tokenFile string
 
-	mu     sync.Mutex
-	held   login.Secrets // with a token file, or as last read
-	stale  bool          // the broker did not know the login
-	nonces []string      // to be signed, where TLS ends before the broker
+	mu      sync.Mutex
+	held    login.Secrets // with a token file, or as last read
+	refused string        // the login that the broker does not know any more
+	made    string        // the login that was made here, and when to renew it
+	renewAt time.Time
+	nonces  []string // to be signed, where TLS ends before the broker
+}
+
+// due is when a login should be renewed: renewBefore its end, or after two
+// thirds of its life where that is known to be short.
+func (s *signer) due(x login.Secrets) time.Time {
+	if x.LoginToken == s.made {
+		return s.renewAt
+	}
+	return x.LoginExpires.Add(-renewBefore)
 }
 
 func (s *signer) fresh(x login.Secrets) bool {
-	return x.LoginToken != "" && time.Until(x.LoginExpires) > renewBefore && !s.stale
+	return x.LoginToken != "" && x.LoginToken != s.refused && time.Now().Before(s.due(x))
+}
+
+// lasts reports whether a login that should be renewed can still be used.
+func (s *signer) lasts(x login.Secrets) bool {
+	return x.LoginToken != "" && x.LoginToken != s.refused && time.Now().Before(x.LoginExpires)
 }
 
 // secrets gives a login that is good for a while, renewed if it must be.
@@ -100,23 +125,27 @@ func (s *signer) secrets(ctx context.Context) (login.Secrets, error) {
 	if s.fresh(s.held) {
 		return s.held, nil
 	}
+	var x login.Secrets
 	var err error
 	if s.store == nil {
-		s.held, err = s.exchangeFile(ctx)
+		x, err = s.exchangeFile(ctx)
 	} else {
-		s.held, err = s.store.Renew(ctx, s.profile.Broker, s.fresh, s.renew)
+		x, err = s.store.Renew(ctx, s.profile.Broker, s.fresh, s.renew)
 	}
 	if err != nil {
 		return login.Secrets{}, signInError(err)
 	}
-	s.stale = false
-	return s.held, nil
+	s.held = x
+	return x, nil
 }
 
 // renew gets a new ID token with the refresh token and exchanges it. A login
-// that still lasts a little is kept where that fails for now.
+// that still lasts a little is kept where the issuer cannot be reached.
 func (s *signer) renew(ctx context.Context, x login.Secrets) (login.Secrets, error) {
 	if x.RefreshToken == "" {
+		if s.lasts(x) {
+			return x, nil
+		}
 		return x, login.ErrSignedOut
 	}
 	provider, err := login.Discover(ctx, login.Config{Issuer: s.profile.Issuer.URL, ClientID: s.profile.Issuer.ClientID, Scopes: s.profile.Issuer.Scopes})
@@ -130,11 +159,11 @@ func (s *signer) renew(ctx context.Context, x login.Secrets) (login.Secrets, err
 	if err != nil {
 		return s.keepForNow(x, err)
 	}
-	return exchange(ctx, s.anonymous, x, tokens.IDToken, "")
+	return s.exchange(ctx, x, tokens.IDToken)
 }
 
 func (s *signer) keepForNow(x login.Secrets, err error) (login.Secrets, error) {
-	if errors.Is(err, login.ErrUnreachable) && time.Until(x.LoginExpires) > 0 && !s.stale {
+	if errors.Is(err, login.ErrUnreachable) && s.lasts(x) {
 		return x, nil
 	}
 	return x, err
@@ -146,12 +175,25 @@ func (s *signer) exchangeFile(ctx context.Context) (login.Secrets, error) {
 	if err != nil {
 		return login.Secrets{}, err
 	}
-	return exchange(ctx, s.anonymous, s.held, token, "")
+	x, err := s.exchange(ctx, s.held, token)
+	if err != nil && s.lasts(s.held) {
+		return s.held, nil
+	}
+	return x, err
+}
+
+func (s *signer) exchange(ctx context.Context, x login.Secrets, token string) (login.Secrets, error) {
+	x, err := exchange(ctx, s.anonymous, x, token)
+	if err == nil {
+		left := time.Until(x.LoginExpires)
+		s.made, s.renewAt = x.LoginToken, x.LoginExpires.Add(-min(renewBefore, left/3))
+	}
+	return x, err
 }
 
 // exchange makes of an ID token a login that is bound to the key in x, which is
 // made where there is none.
-func exchange(ctx context.Context, c *api.Client, x login.Secrets, idToken, nonce string) (login.Secrets, error) {
+func exchange(ctx context.Context, c *api.Client, x login.Secrets, idToken string) (login.Secrets, error) {
 	if x.Key == nil {
 		var err error
 		if _, x.Key, err = ed25519.GenerateKey(rand.Reader); err != nil {
@@ -159,7 +201,7 @@ func exchange(ctx context.Context, c *api.Client, x login.Secrets, idToken, nonc
 		}
 	}
 	host, _ := os.Hostname()
-	out, err := c.Login(ctx, api.LoginRequest{IDToken: idToken, Nonce: nonce, Client: "hoop " + version + " on " + host}, x.Key)
+	out, err := c.Login(ctx, api.LoginRequest{IDToken: idToken, Client: "hoop " + version + " on " + host}, x.Key)
 	if err != nil {
 		return x, err
 	}
@@ -170,14 +212,23 @@ func exchange(ctx context.Context, c *api.Client, x login.Secrets, idToken, nonc
 func readToken(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", fmt.Errorf("read the token: %w", err)
+		return "", noToken(err)
 	}
 	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	data, err := io.ReadAll(io.LimitReader(f, maxInput))
 	if err != nil {
-		return "", fmt.Errorf("read the token: %w", err)
+		return "", noToken(err)
 	}
-	return strings.TrimSpace(string(data)), nil
+	token := strings.TrimSpace(string(data))
+	if token == "" {
+		return "", noToken(fmt.Errorf("%s is empty", path))
+	}
+	return token, nil
+}
+
+func noToken(err error) error {
+	return &exitError{code: exitNoLogin, word: api.CodeUnauthenticated, err: fmt.Errorf("read the token: %w", err),
+		hint: "--token-file and HOOP_TOKEN_FILE name a file with a token of an issuer that the broker accepts"}
 }
 
 // authorize signs one request on its TLS connection.
@@ -215,23 +266,26 @@ func (s *signer) retry(resp *http.Response) bool {
 		s.nonces = append(s.nonces, n)
 		return true
 	}
-	if resp.StatusCode != http.StatusUnauthorized || s.stale {
+	if resp.StatusCode != http.StatusUnauthorized || s.refused == s.held.LoginToken {
 		return false
 	}
-	s.stale = true
+	s.refused = s.held.LoginToken
 	return s.held.RefreshToken != "" || s.tokenFile != ""
 }
 
 // signInError tells what a person can do.
 func signInError(err error) error {
 	var remote *api.Error
+	var own *exitError
 	switch {
+	case errors.As(err, &remote), errors.As(err, &own), errors.Is(err, context.Canceled):
+		return err
 	case errors.Is(err, login.ErrNoSecrets), errors.Is(err, login.ErrSignedOut):
 		return notSignedIn(err.Error(), "run: hoop login")
+	case errors.Is(err, login.ErrRefused), errors.Is(err, login.ErrExpired), errors.Is(err, login.ErrMethod):
+		return notSignedIn(err.Error(), login.Hint(err))
 	case errors.Is(err, login.ErrUnreachable):
 		return &exitError{code: exitUnreachable, word: api.CodeUnavailable, err: err, hint: login.Hint(err)}
-	case errors.As(err, &remote):
-		return err
 	}
 	return &exitError{code: exitFailure, word: api.CodeInternal, err: err, hint: login.Hint(err)}
 }

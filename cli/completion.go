@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,9 +40,11 @@ const (
 	completionWait = 200 * time.Millisecond
 )
 
+// rememberedNames is the file names.json of the client's folder.
 type rememberedNames struct {
-	Time  time.Time         `json:"time"`
-	Names map[string]string `json:"names"` // name → protocol
+	Broker string            `json:"broker"`
+	Time   time.Time         `json:"time"`
+	Names  map[string]string `json:"names"` // name → protocol
 }
 
 // completeConnections completes the first argument with connection names.
@@ -49,22 +52,38 @@ func (a *App) completeConnections(cmd *cobra.Command, args []string, _ string) (
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
-	known, fresh := a.names()
-	if !fresh {
-		ctx, cancel := context.WithTimeout(cmd.Context(), completionWait)
-		defer cancel()
-		if c, err := a.client(ctx); err == nil {
-			if found, err := c.Connections(ctx); err == nil {
-				a.rememberNames(found)
-				known, _ = a.names()
-			}
-		}
+	p, err := a.loadProfile()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	known := a.names(p.Broker)
+	if time.Since(known.Time) > namesFresh {
+		known = a.askNames(cmd.Context(), p.Broker, known)
 	}
 	var out []string
-	for name, protocol := range known {
+	for name, protocol := range known.Names {
 		out = append(out, name+"\t"+protocol)
 	}
+	slices.Sort(out)
 	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// askNames asks the broker, and makes do with what is remembered where the
+// answer takes long: a keyring, too, may take its time.
+func (a *App) askNames(ctx context.Context, broker string, known rememberedNames) rememberedNames {
+	ctx, cancel := context.WithTimeout(ctx, completionWait)
+	defer cancel()
+	found, err := await(ctx, func() ([]api.Connection, error) {
+		c, err := a.client(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return c.Connections(ctx)
+	})
+	if err != nil {
+		return known
+	}
+	return a.rememberNames(broker, found)
 }
 
 func (a *App) namesFile() (string, error) {
@@ -72,34 +91,38 @@ func (a *App) namesFile() (string, error) {
 	return filepath.Join(dir, "names.json"), err
 }
 
-func (a *App) names() (names map[string]string, fresh bool) {
+// names reads what is remembered of a broker; its zero value is nothing.
+func (a *App) names(broker string) rememberedNames {
+	var r rememberedNames
 	path, err := a.namesFile()
 	if err != nil {
-		return nil, false
+		return r
 	}
 	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, false
+	if err != nil || json.Unmarshal(data, &r) != nil || r.Broker != broker {
+		return rememberedNames{}
 	}
-	var r rememberedNames
-	if json.Unmarshal(data, &r) != nil {
-		return nil, false
-	}
-	return r.Names, time.Since(r.Time) < namesFresh
+	return r
 }
 
 // rememberNames keeps names for completion. Losing them costs a moment, so
 // failing to write is not an error.
-func (a *App) rememberNames(found []api.Connection) {
-	path, err := a.namesFile()
-	if err != nil {
-		return
-	}
-	r := rememberedNames{Time: time.Now(), Names: map[string]string{}}
+func (a *App) rememberNames(broker string, found []api.Connection) rememberedNames {
+	r := rememberedNames{Broker: broker, Time: time.Now(), Names: map[string]string{}}
 	for _, c := range found {
 		r.Names[c.Name] = c.Protocol
 	}
-	if data, err := json.Marshal(r); err == nil {
+	path, err := a.namesFile()
+	if err != nil {
+		return r
+	}
+	if data, err := json.Marshal(r); err == nil && os.MkdirAll(filepath.Dir(path), 0o700) == nil {
 		_ = os.WriteFile(path, data, 0o600)
 	}
+	return r
+}
+
+// words completes a flag that takes one of a few words.
+func words(w ...string) cobra.CompletionFunc {
+	return cobra.FixedCompletions(w, cobra.ShellCompDirectiveNoFileComp)
 }

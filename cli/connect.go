@@ -2,12 +2,10 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -53,6 +51,7 @@ func (a *App) connectCmd() *cobra.Command {
 	f.IntVar(&o.port, "port", 0, "the TCP port to listen on (default: one that stays the same for this connection)")
 	f.StringVar(&o.socket, "socket-dir", "", "the folder for the unix socket (default: one below the runtime folder)")
 	f.StringVar(&o.format, "format", "text", "with --listen, how to print its use: text, env, uri, service or json")
+	_ = cmd.RegisterFlagCompletionFunc("format", words("text", "env", "uri", "service", "json"))
 	f.BoolVar(&o.noWait, "no-wait", false, "do not wait for an approval: exit with code 8 and its number")
 	return cmd
 }
@@ -64,11 +63,13 @@ func (a *App) connect(cmd *cobra.Command, o *connectOptions) error {
 	if !o.listen {
 		cmd.Annotations = map[string]string{wrapsProgram: "yes"}
 	}
-	ctx := cmd.Context()
-	c, err := a.client(ctx)
+	ctx, stop := untilHangup(cmd.Context())
+	defer stop()
+	c, signer, err := a.signedClient(ctx)
 	if err != nil {
 		return err
 	}
+	defer a.keepSignedIn(ctx, signer)()
 	conn, err := c.Connection(ctx, o.name)
 	if err != nil {
 		return err
@@ -82,7 +83,13 @@ func (a *App) connect(cmd *cobra.Command, o *connectOptions) error {
 	if o.listen {
 		return a.listen(ctx, c, conn, o)
 	}
-	return a.runCommand(ctx, cmd, c, conn, o)
+	return a.runCommand(ctx, c, conn, o)
+}
+
+// untilHangup ends what listens when its terminal goes, so that no socket stays
+// behind.
+func untilHangup(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, syscall.SIGHUP)
 }
 
 func (a *App) checkConnect(cmd *cobra.Command, o *connectOptions) error {
@@ -102,68 +109,28 @@ func (a *App) checkConnect(cmd *cobra.Command, o *connectOptions) error {
 	case !o.listen && (o.port != 0 || o.socket != "" || cmd.Flags().Changed("format")):
 		return usagef("--port, --socket-dir and --format go with --listen")
 	}
-	if !o.listen && len(o.command) == 0 {
-		if !isTerminal(a.In) || !isTerminal(a.Out) {
-			return usagef("there is no terminal for psql; give a command after --, or --listen")
-		}
-		o.command = []string{"psql"}
+	if !o.listen && len(o.command) == 0 && (!isTerminal(a.In) || !isTerminal(a.Out)) {
+		return usagef("there is no terminal for psql; give a command after --, or --listen")
 	}
 	return nil
 }
 
 // runCommand runs a program on a listener of its own and passes its exit code
-// on. Failures before the program runs exit with 125.
-func (a *App) runCommand(ctx context.Context, cmd *cobra.Command, c *api.Client, conn *api.Connection, o *connectOptions) error {
-	path, err := exec.LookPath(o.command[0])
-	if err != nil {
-		return &exitError{code: 127, word: "not_found", err: fmt.Errorf("%s is not installed or not on the PATH", o.command[0])}
-	}
-	door, err := a.openDoor(c, conn, doorOptions{anyPort: true})
+// on.
+func (a *App) runCommand(ctx context.Context, c *api.Client, conn *api.Connection, o *connectOptions) error {
+	d, err := a.openDoor(c, conn, doorOptions{anyPort: true})
 	if err != nil {
 		return err
 	}
 	serveCtx, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
-	go func() { defer close(done); door.serve(serveCtx) }()
+	go func() { defer close(done); d.serve(serveCtx) }()
 	defer func() { stop(); <-done }()
-
-	child := exec.CommandContext(ctx, path, o.command[1:]...)
-	child.Args[0] = o.command[0]
-	child.Env = append(os.Environ(), door.env()...)
-	child.Stdin, child.Stdout, child.Stderr = a.In, a.Out, a.Err
-	prepareChild(child)
-	a.childHasTerminal.Store(true) // Ctrl-C reaches it too: psql cancels its query
-	err = child.Run()
-	a.childHasTerminal.Store(false)
-	var exit *exec.ExitError
-	switch {
-	case context.Cause(ctx) == errTimeout:
-		return errTimeout
-	case errors.As(err, &exit):
-		return childExit(exitCode(exit))
-	case err != nil:
-		return fmt.Errorf("run %s: %w", o.command[0], err)
+	env := d.env()
+	argv := o.command
+	if len(argv) == 0 {
+		argv = []string{"psql"}
+		env = d.socketEnv()
 	}
-	return nil
-}
-
-// lookPath finds a program on the PATH of an environment, the last entry of
-// which counts.
-func lookPath(name string, env []string) (string, error) {
-	if strings.ContainsRune(name, os.PathSeparator) {
-		return name, nil
-	}
-	path := ""
-	for _, v := range env {
-		if p, ok := strings.CutPrefix(v, "PATH="); ok {
-			path = p
-		}
-	}
-	for _, dir := range filepath.SplitList(path) {
-		candidate := filepath.Join(dir, name)
-		if found, err := exec.LookPath(candidate); err == nil {
-			return found, nil
-		}
-	}
-	return exec.LookPath(name)
+	return a.runChild(ctx, argv, append(withoutLibpq(os.Environ()), env...), forwarded()...)
 }

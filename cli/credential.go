@@ -1,15 +1,12 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"hoop/broker/config"
 	"hoop/broker/credential"
@@ -26,16 +23,12 @@ func (a *App) credentialCmd() *cobra.Command {
 }
 
 // openStore opens the broker's own credential store.
-func (a *App) openStore(path string) (*credential.Store, error) {
+func (a *App) openStore(ctx context.Context, path string) (*credential.Store, error) {
 	cfg, err := config.Load(path)
 	if err != nil {
 		return nil, err
 	}
-	return serve.OpenCredentials(cfg, a.askPassphrase)
-}
-
-func (a *App) askPassphrase() (credential.Secret, error) {
-	return a.askSecret("Passphrase of the credential store: ")
+	return serve.OpenCredentials(cfg, a.askPassphrase(ctx))
 }
 
 func (a *App) credentialSetCmd(path *string) *cobra.Command {
@@ -44,15 +37,15 @@ func (a *App) credentialSetCmd(path *string) *cobra.Command {
 		Long: "Stores the secret of a credential whose source is \"store: NAME\", encrypted.\n" +
 			"The secret comes from standard input or, on a terminal, from a prompt; there is\n" +
 			"no flag for it, since other users of the machine can read command lines.",
-		RunE: func(_ *cobra.Command, args []string) error {
-			s, err := a.openStore(*path)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := a.openStore(cmd.Context(), *path)
 			if err != nil {
 				return err
 			}
 			if err := credential.CheckName(args[0]); err != nil {
 				return usageError{err}
 			}
-			secret, err := a.readSecret("Secret for " + args[0] + ": ")
+			secret, err := a.readSecret(cmd.Context(), "Secret for "+args[0]+": ")
 			if err != nil {
 				return err
 			}
@@ -71,8 +64,8 @@ func (a *App) credentialSetCmd(path *string) *cobra.Command {
 func (a *App) credentialListCmd(path *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List the names of stored secrets", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			s, err := a.openStore(*path)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := a.openStore(cmd.Context(), *path)
 			if err != nil {
 				return err
 			}
@@ -96,8 +89,8 @@ func (a *App) credentialListCmd(path *string) *cobra.Command {
 func (a *App) credentialDeleteCmd(path *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "delete NAME", Short: "Delete a stored secret", Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			s, err := a.openStore(*path)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := a.openStore(cmd.Context(), *path)
 			if err != nil {
 				return err
 			}
@@ -112,37 +105,14 @@ func (a *App) credentialDeleteCmd(path *string) *cobra.Command {
 
 // readSecret asks on a terminal and otherwise reads standard input to its end.
 // One trailing newline is not part of the secret.
-func (a *App) readSecret(prompt string) (credential.Secret, error) {
+func (a *App) readSecret(ctx context.Context, prompt string) (credential.Secret, error) {
 	if isTerminal(a.In) {
-		return a.askSecret(prompt)
+		return a.askSecret(ctx, prompt)
 	}
-	data, err := io.ReadAll(io.LimitReader(a.In, 64<<10))
+	data, err := a.readInput(ctx)
 	if err != nil {
-		return credential.Secret{}, fmt.Errorf("read standard input: %w", err)
+		return credential.Secret{}, err
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	return credential.NewSecret(text), nil
-}
-
-// askSecret asks without echo. It never blocks a script.
-func (a *App) askSecret(prompt string) (credential.Secret, error) {
-	if !a.interactive() {
-		return credential.Secret{}, usagef("a secret is needed and there is no terminal to ask on; pass it on standard input")
-	}
-	_, _ = fmt.Fprint(a.Err, prompt)
-	in, _ := a.In.(*os.File)
-	data, err := term.ReadPassword(int(in.Fd()))
-	_, _ = fmt.Fprintln(a.Err)
-	if err != nil {
-		return credential.Secret{}, fmt.Errorf("read the secret: %w", err)
-	}
-	return credential.NewSecret(string(data)), nil
-}
-
-// absolute is for messages that people paste elsewhere.
-func absolute(path string) string {
-	if p, err := filepath.Abs(path); err == nil {
-		return p
-	}
-	return path
 }

@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"syscall"
 
@@ -57,21 +55,7 @@ func (a *App) demo(cmd *cobra.Command, o *demo.Options, command []string) error 
 	if len(command) == 0 {
 		return w.Tour(ctx, demo.TourOptions{Out: a.Out, In: a.In, Interactive: a.interactive() && isTerminal(a.Out), Color: !a.noColor && isTerminal(a.Out)})
 	}
-	child := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // running it is the point
-	child.Env = append(os.Environ(), w.Env("alice")...)
-	if path, err := lookPath(command[0], child.Env); err == nil {
-		child.Path, child.Err = path, nil
-	}
-	child.Stdin, child.Stdout, child.Stderr = a.In, a.Out, a.Err
-	prepareChild(child)
-	a.childHasTerminal.Store(true)
-	err = child.Run()
-	a.childHasTerminal.Store(false)
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return childExit(exitCode(exit))
-	}
-	return err
+	return a.runChild(ctx, command, append(os.Environ(), w.Env("alice")...), os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)
 }
 
 // reloadOnHangup lets tests of the world reload its configuration.

@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"time"
 
 	"hoop/broker/api"
 	"hoop/broker/postgres"
@@ -86,8 +88,9 @@ func (d *door) listenTCP(o doorOptions) error {
 func cannotListen(port int, err error) error {
 	e := &exitError{code: exitCannotBind, word: "cannot_listen", err: fmt.Errorf("cannot listen on port %d: %w", port, err),
 		hint: "choose another with --port"}
-	if pid, program, ok := tunnel.PortOwner(port); ok {
-		e.err = fmt.Errorf("port %d is taken by %s (process %d)", port, program, pid)
+	var taken *tunnel.InUseError
+	if errors.As(err, &taken) {
+		e.err = taken
 	}
 	return e
 }
@@ -111,22 +114,21 @@ func (a *App) socketDir(name string, o doorOptions) (string, error) {
 	if o.dir != "" {
 		return filepath.Abs(o.dir)
 	}
-	base := a.Getenv("XDG_RUNTIME_DIR")
-	if base == "" {
-		base = filepath.Join(os.TempDir(), "hoop-"+strconv.Itoa(os.Getuid()))
-	} else {
-		base = filepath.Join(base, "hoop")
-	}
 	if o.anyPort {
-		name = fmt.Sprintf("%d", os.Getpid())
+		name = strconv.Itoa(os.Getpid())
 	}
-	return filepath.Join(base, name), nil
+	if base := a.Getenv("XDG_RUNTIME_DIR"); base != "" {
+		return filepath.Join(base, "hoop", name), nil
+	}
+	// One folder straight below the sticky /tmp: the owner of one between could
+	// put another in its place.
+	return filepath.Join(os.TempDir(), fmt.Sprintf("hoop-%d-%s", os.Getuid(), name)), nil
 }
 
 // refuseStranger answers a conn of another user of this machine.
 func refuseStranger(c net.Conn, uid int) {
-	_ = postgres.Refuse(c, api.CodeDenied,
-		fmt.Sprintf("this listener belongs to uid %d; you are uid %d", os.Getuid(), uid),
+	_ = postgres.Refuse(c, sqlstate(exitDenied),
+		fmt.Sprintf("hoop: this listener belongs to uid %d; you are uid %d", os.Getuid(), uid),
 		"open one of your own: hoop connect")
 }
 
@@ -155,15 +157,21 @@ func (d *door) close() {
 	}
 }
 
+// acceptPause is how long a listener rests after a failure.
+const acceptPause = 100 * time.Millisecond
+
 func (d *door) accept(ctx context.Context, l net.Listener) {
 	for {
 		c, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil {
-			d.events("closed", err.Error())
-			return
+		if err != nil { // too many open files, for example: that passes
+			select {
+			case <-ctx.Done():
+			case <-time.After(acceptPause):
+			}
+			continue
 		}
 		d.wg.Add(1)
 		go func() {
@@ -174,40 +182,114 @@ func (d *door) accept(ctx context.Context, l net.Listener) {
 }
 
 // carry opens a tunnel for one local conn and moves bytes both ways. Where the
-// broker refuses, the client learns why in its own protocol.
+// broker refuses, or the session ends before its time, the client learns why in
+// its own protocol.
 func (d *door) carry(ctx context.Context, local net.Conn) {
 	defer func() { _ = local.Close() }()
 	stream, err := d.client.Open(ctx, d.conn.Name)
 	if err != nil {
 		f := classify(err)
-		_ = postgres.Refuse(local, f.Code, "hoop: "+f.Message, f.Hint)
+		_ = postgres.Refuse(local, sqlstate(f.Exit), "hoop: "+f.Message, f.Hint)
 		return
 	}
 	defer func() { _ = stream.Close() }()
-	defer context.AfterFunc(ctx, func() { _ = local.Close() })()
-	up := make(chan struct{})
-	go func() {
-		defer close(up)
-		_, _ = io.Copy(stream, local)
-		_ = stream.CloseWrite()
-	}()
-	_, _ = io.Copy(local, stream)
-	_ = local.Close() // the broker is done: nothing the client sends matters now
-	<-up
+	defer context.AfterFunc(ctx, func() { _ = stream.Close() })()
+	var up sync.WaitGroup
+	up.Go(func() {
+		if _, err := stream.ReadFrom(local); err == nil {
+			_ = stream.CloseWrite()
+		} else {
+			_ = stream.Close()
+		}
+	})
+	toClient := postgres.NewBoundary(local)
+	_, err = stream.WriteTo(toClient)
+	if !d.lastWord(ctx, local, toClient, err) {
+		_ = local.Close() // what the client still sends matters to nobody now
+	}
+	up.Wait()
+}
+
+// lastWord tells the client, and who reads standard error, why a session ended
+// that neither side wanted to end. Where it did, the conn is left open for a
+// moment: closing it while the client sends would reset it, and the client
+// might not read the word.
+func (d *door) lastWord(ctx context.Context, local net.Conn, to *postgres.Boundary, err error) bool {
+	reason := ""
+	var broken *tunnel.CloseError
+	switch {
+	case ctx.Err() != nil:
+		reason = "hoop was told to stop"
+	case errors.As(err, &broken) && broken.Code != tunnel.CloseDone:
+		reason = broken.Error()
+		d.events("lost", reason)
+	default:
+		return false
+	}
+	_ = local.SetReadDeadline(time.Now().Add(time.Second))
+	if !to.End("57P01", "hoop: the session ended: "+reason, "connect again") {
+		return false
+	}
+	half, ok := local.(interface{ CloseWrite() error })
+	return ok && half.CloseWrite() == nil
+}
+
+// sqlstate fits an exit code (PostgreSQL "Error Codes").
+func sqlstate(exit int) string {
+	switch exit {
+	case exitDenied, exitPending, exitNoLogin:
+		return "28000" // invalid_authorization_specification
+	case exitNotFound:
+		return "3D000" // invalid_catalog_name
+	case exitUnreachable:
+		return "08006" // connection_failure
+	default:
+		return "XX000" // internal_error
+	}
 }
 
 // env is how libpq and most drivers find the listener.
 func (d *door) env() []string {
+	return append(d.commonEnv(), "PGHOST=127.0.0.1", "PGPORT="+strconv.Itoa(d.port))
+}
+
+// socketEnv prefers the unix socket, where there is one, for programs on libpq.
+func (d *door) socketEnv() []string {
+	return append(d.commonEnv(), "PGHOST="+d.host(), "PGPORT="+d.hostPort())
+}
+
+// commonEnv: the listener speaks no TLS, since it is the tunnel that encrypts,
+// and asks for no password; some drivers insist on one.
+func (d *door) commonEnv() []string {
 	return []string{
-		"PGHOST=127.0.0.1", "PGPORT=" + strconv.Itoa(d.port), "PGUSER=" + d.conn.User,
-		"PGPASSWORD=unused", "PGDATABASE=" + d.conn.Database, "PGSSLMODE=disable",
+		"PGUSER=" + d.conn.User, "PGPASSWORD=unused", "PGDATABASE=" + d.conn.Database,
+		"PGSSLMODE=disable", "PGGSSENCMODE=disable",
 		"HOOP_CONNECTION=" + d.conn.Name, "HOOP_SOCKET_DIR=" + d.dir,
 	}
+}
+
+// withoutLibpq drops what would lead libpq away from the listener (PostgreSQL
+// "Environment Variables").
+func withoutLibpq(env []string) []string {
+	drop := []string{"PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGPASSWORD", "PGPASSFILE", "PGDATABASE", "PGSERVICE",
+		"PGSSLMODE", "PGREQUIRESSL", "PGSSLNEGOTIATION", "PGGSSENCMODE", "PGCHANNELBINDING", "PGREQUIREAUTH"}
+	return slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains(drop, name)
+	})
 }
 
 // uri is the same as one URL.
 func (d *door) uri() string {
 	u := url.URL{Scheme: "postgresql", User: url.User(d.conn.User), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(d.port)),
 		Path: "/" + d.conn.Database, RawQuery: "sslmode=disable"}
+	return u.String()
+}
+
+// socketURI names the unix socket and no password, as libpq takes it
+// (PostgreSQL "Connection URIs").
+func (d *door) socketURI() string {
+	q := url.Values{"host": {d.dir}, "port": {"5432"}, "user": {d.conn.User}, "sslmode": {"disable"}}
+	u := url.URL{Scheme: "postgresql", Path: "/" + d.conn.Database, RawQuery: q.Encode()}
 	return u.String()
 }

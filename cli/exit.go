@@ -2,30 +2,35 @@ package cli
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"hoop/broker/api"
 )
 
-// The exit codes. Commands that run another program return that program's code
-// and use exitOwnFailure for failures of their own.
+// The exit codes, explained in docs/exit-codes.md. Commands that run another
+// program return that program's code and use exitOwnFailure for failures of
+// their own.
 const (
-	exitDone        = 0
-	exitFailure     = 1
-	exitUsage       = 2
-	exitDenied      = 3
-	exitNoLogin     = 4
-	exitNotFound    = 5
-	exitUnreachable = 6
-	exitCannotBind  = 7
-	exitPending     = 8
-	exitTimeout     = 124
-	exitOwnFailure  = 125
-	exitInterrupted = 130
+	exitDone          = 0
+	exitFailure       = 1
+	exitUsage         = 2
+	exitDenied        = 3
+	exitNoLogin       = 4
+	exitNotFound      = 5
+	exitUnreachable   = 6
+	exitCannotBind    = 7
+	exitPending       = 8
+	exitTimeout       = 124
+	exitOwnFailure    = 125
+	exitNotExecutable = 126
+	exitNoCommand     = 127
+	exitSignal        = 128 // and the number of the signal
 )
 
 var errTimeout = errors.New("the time given by --timeout has passed")
@@ -53,6 +58,11 @@ type childExit int
 
 func (c childExit) Error() string { return fmt.Sprintf("exit status %d", int(c)) }
 
+// signalError is the end of a command that was told to stop.
+type signalError struct{ syscall.Signal }
+
+func (s signalError) Error() string { return "stopped: " + s.String() }
+
 // wrapsProgram marks commands that pass a program's exit code on.
 const wrapsProgram = "wraps-program"
 
@@ -72,16 +82,22 @@ func (a *App) fail(cmd *cobra.Command, err error) int {
 		return int(child)
 	}
 	f := classify(err)
-	if context.Cause(cmd.Context()) == errTimeout {
+	var signalled signalError
+	switch cause := context.Cause(cmd.Context()); {
+	case errors.Is(cause, errTimeout):
 		f = failure{Code: "timeout", Exit: exitTimeout, Message: errTimeout.Error()}
-	}
-	if cmd.Annotations[wrapsProgram] != "" && f.Exit != exitUsage && f.Exit != exitTimeout {
+	case errors.As(cause, &signalled):
+		f = failure{Code: "interrupted", Exit: exitSignal + int(signalled.Signal), Message: signalled.Error()}
+	case cmd.Annotations[wrapsProgram] != "" && f.Exit < exitPending && f.Exit != exitUsage:
 		f.Exit = exitOwnFailure
 	}
 	if a.json() {
 		line, _ := json.Marshal(map[string]any{"v": 1, "error": f})
 		_, _ = fmt.Fprintln(a.Err, string(line))
 		return f.Exit
+	}
+	if f.Code == "interrupted" {
+		return f.Exit // whoever stopped it knows
 	}
 	a.notef("%s", f.Message)
 	if f.Hint != "" {
@@ -107,6 +123,9 @@ func classify(err error) failure {
 	case errors.As(err, &usage):
 		f.Code, f.Exit = api.CodeUsage, exitUsage
 	}
+	if hint := trustHint(err); hint != "" {
+		f.Hint = hint
+	}
 	return f
 }
 
@@ -127,4 +146,21 @@ func exitOf(code string) int {
 	default:
 		return exitFailure
 	}
+}
+
+// trustHint says what to do about a broker whose certificate is not believed.
+func trustHint(err error) string {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &unknown):
+		return "if this is your broker, trust its certificate authority: hoop login --ca-file FILE https://BROKER " +
+			"(hoop broker init writes it to tls/ca.pem); HOOP_CA_FILE does the same for one command"
+	case errors.As(err, &name):
+		return "use a name that the broker's certificate is for, or make it one for this name: hoop broker init --host NAME"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "the certificate's time is over, or this machine's clock is wrong"
+	}
+	return ""
 }

@@ -40,12 +40,12 @@ func (a *App) userAddCmd(path *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "add NAME", Short: "Add a person, or replace one; the password is read from standard input or asked for",
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := usersFile(*path)
 			if err != nil {
 				return err
 			}
-			secret, err := a.readSecret("Password for " + args[0] + ": ")
+			secret, err := a.readSecret(cmd.Context(), "Password for "+args[0]+": ")
 			if err != nil {
 				return err
 			}

@@ -24,7 +24,7 @@ func (a *App) listCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.rememberNames(found)
+			a.rememberNames(strings.TrimRight(c.Dialer.URL.String(), "/"), found)
 			if a.json() {
 				return a.printJSON(found)
 			}

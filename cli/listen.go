@@ -3,7 +3,10 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"os"
 	"strings"
 	"sync"
 
@@ -11,51 +14,59 @@ import (
 	"hoop/tunnel"
 )
 
-// listen keeps a listener and tells how to use it.
+// listen keeps a listener and tells how to use it. To be interrupted is its
+// ordinary end.
 func (a *App) listen(ctx context.Context, c *api.Client, conn *api.Connection, o *connectOptions) error {
-	var mu sync.Mutex
-	event := func(name, reason string, more map[string]any) {
-		if o.format != "json" {
-			if name != "ready" {
-				a.notef("%s: %s %s", conn.Name, name, reason)
-			}
-			return
-		}
-		line := map[string]any{"v": 1, "event": name, "name": conn.Name}
-		if reason != "" {
-			line["reason"] = reason
-		}
-		for k, v := range more {
-			line[k] = v
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		_ = json.NewEncoder(a.Out).Encode(line)
-	}
+	tell := a.listenEvents(conn.Name, o.format)
 	d, err := a.openDoor(c, conn, doorOptions{port: o.port, dir: o.socket,
-		events: func(name, reason string) { event(name, reason, nil) }})
+		events: func(event, reason string) { tell(event, reason, nil) }})
 	if err != nil {
 		return err
 	}
 	c.Dialer.Notify = func(_ *tunnel.Stream, e tunnel.Event, err error) {
-		if reason := ""; e != tunnel.Closed {
-			if err != nil {
-				reason = err.Error()
-			}
-			event(string(e), reason, nil)
+		switch {
+		case e == tunnel.Closed:
+		case err != nil:
+			tell(string(e), err.Error(), nil)
+		default:
+			tell(string(e), "", nil)
 		}
 	}
-	event("ready", "", d.ready())
+	tell("ready", "", d.ready())
 	if err := a.printDoor(d, o.format); err != nil {
 		d.close()
 		return err
 	}
 	d.serve(ctx)
-	event("closed", "interrupted", nil)
-	if context.Cause(ctx) == errTimeout {
+	if cause := context.Cause(ctx); errors.Is(cause, errTimeout) {
+		tell("closed", "timeout", nil)
 		return errTimeout
 	}
+	tell("closed", "interrupted", nil)
 	return nil
+}
+
+// listenEvents tells what becomes of a listener: as one JSON object a line, or
+// to people, who get to see by themselves that it is ready.
+func (a *App) listenEvents(name, format string) func(event, reason string, more map[string]any) {
+	var mu sync.Mutex
+	return func(event, reason string, more map[string]any) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case format == "json":
+			line := map[string]any{"v": 1, "event": event, "name": name}
+			if reason != "" {
+				line["reason"] = reason
+			}
+			maps.Copy(line, more)
+			_ = json.NewEncoder(a.Out).Encode(line)
+		case event != "ready" && reason != "":
+			a.notef("%s: %s: %s", name, event, reason)
+		case event != "ready":
+			a.notef("%s: %s", name, event)
+		}
+	}
 }
 
 // ready is the content of the event that says so.
@@ -70,19 +81,36 @@ func (a *App) printDoor(d *door, format string) error {
 	case "json":
 		return nil
 	case "env":
-		for _, v := range d.env() {
-			k, v, _ := strings.Cut(v, "=")
-			text += "export " + k + "=" + shellQuote(v) + "\n"
-		}
+		text = d.exports()
 	case "uri":
 		text = d.uri() + "\n"
 	case "service":
-		text = fmt.Sprintf("[%s]\nhost=%s\nport=%s\nuser=%s\ndbname=%s\nsslmode=disable\n", d.conn.Name, d.host(), d.hostPort(), d.conn.User, d.conn.Database)
+		text = fmt.Sprintf("[%s]\nhost=%s\nport=%s\nuser=%s\ndbname=%s\nsslmode=disable\ngssencmode=disable\n",
+			d.conn.Name, d.host(), d.hostPort(), d.conn.User, d.conn.Database)
 	default:
-		text = fmt.Sprintf("%s  postgres  ready\n  psql        psql %s\n  socket      psql -h %s\n  close       Ctrl-C\n", d.conn.Name, shellQuote(d.uri()), d.dir)
+		text = fmt.Sprintf("%s  postgres  ready\n  psql        psql %s\n", d.conn.Name, shellQuote(d.uri()))
+		if d.dir != "" {
+			text += fmt.Sprintf("  socket      psql %s\n", shellQuote(d.socketURI()))
+		}
+		text += "  close       Ctrl-C\n"
 	}
-	_, err := fmt.Fprint(a.Out, text)
-	return err
+	if _, err := fmt.Fprint(a.Out, text); err != nil {
+		return fmt.Errorf("print how to use the listener: %w", err)
+	}
+	if out, ok := a.Out.(*os.File); ok && format != "text" && !isTerminal(out) {
+		_ = out.Close() // "$(hoop connect … &)" ends here, and the listener goes on
+	}
+	return nil
+}
+
+// exports is for eval in a POSIX shell.
+func (d *door) exports() string {
+	var b strings.Builder
+	for _, v := range append(d.env(), fmt.Sprintf("HOOP_PID=%d", os.Getpid())) {
+		name, value, _ := strings.Cut(v, "=")
+		fmt.Fprintf(&b, "export %s=%s\n", name, shellQuote(value))
+	}
+	return b.String()
 }
 
 // host is what libpq should connect to: the unix socket where there is one.

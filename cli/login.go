@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -72,16 +70,21 @@ func (a *App) login(ctx context.Context, o *loginOptions) error {
 	if err := a.keepLogin(ctx, c, p, token, refresh); err != nil {
 		return err
 	}
-	return a.loggedIn(ctx)
+	return a.loggedIn(ctx, p)
 }
 
-// keepLogin exchanges an ID token and stores what comes of it.
+// keepLogin exchanges an ID token and stores what comes of it. The key stays
+// the same where there is one: sessions that are open go on under the new login.
 func (a *App) keepLogin(ctx context.Context, c *api.Client, p *profile, token, refresh string) error {
-	secrets, err := exchange(ctx, c, login.Secrets{RefreshToken: refresh}, token, "")
+	store, err := a.secretStore()
 	if err != nil {
 		return err
 	}
-	store, err := a.secretStore()
+	before, err := store.Load(p.Broker)
+	if err != nil && !errors.Is(err, login.ErrNoSecrets) {
+		return err
+	}
+	secrets, err := exchange(ctx, c, login.Secrets{RefreshToken: refresh, Key: before.Key}, token)
 	if err != nil {
 		return err
 	}
@@ -90,28 +93,27 @@ func (a *App) keepLogin(ctx context.Context, c *api.Client, p *profile, token, r
 
 // loginProfile is the broker that was named, or the one that is known already.
 func (a *App) loginProfile(o *loginOptions) (*profile, error) {
-	p := &profile{Broker: o.broker}
-	known, err := a.loadProfile()
-	switch {
-	case o.broker == "" && err != nil:
+	p, err := a.loadProfile()
+	var own *exitError
+	if err != nil && !errors.As(err, &own) {
+		return nil, err
+	}
+	if err != nil && o.broker == "" {
 		return nil, usagef("name the broker: hoop login https://BROKER")
-	case err == nil && (o.broker == "" || o.broker == known.Broker):
-		p = known
 	}
-	if o.caFile != "" {
-		pem, err := os.ReadFile(o.caFile)
-		if err != nil {
-			return nil, fmt.Errorf("read the certificate authority: %w", err)
+	if named := brokerURL(o.broker); err != nil || named != "" && named != p.Broker {
+		p = &profile{Broker: named}
+		if err := p.trustFile(a.Getenv("HOOP_CA_FILE")); err != nil {
+			return nil, err
 		}
-		p.CA = string(pem)
 	}
-	return p, nil
+	return p, p.trustFile(o.caFile)
 }
 
 // idToken gets a token of the issuer: given, or by signing in.
 func (a *App) idToken(ctx context.Context, c *api.Client, p *profile, o *loginOptions) (token, refresh string, err error) {
 	if o.tokenStdin {
-		data, err := io.ReadAll(io.LimitReader(a.In, 64<<10))
+		data, err := a.readInput(ctx)
 		return strings.TrimSpace(string(data)), "", err
 	}
 	if a.tokenFile != "" {
@@ -134,7 +136,7 @@ func (a *App) idToken(ctx context.Context, c *api.Client, p *profile, o *loginOp
 }
 
 func (a *App) loginMethod(o *loginOptions) login.Options {
-	out := login.Options{NoBrowser: o.noBrowser, Out: a.Err, JSON: a.json(), Getenv: a.Getenv, Timeout: a.timeout}
+	out := login.Options{NoBrowser: o.noBrowser, Out: a.Err, JSON: a.json(), Getenv: a.Getenv}
 	switch {
 	case o.device:
 		out.Method = login.Device
@@ -168,8 +170,8 @@ func chooseIssuer(info *api.Info, want string) (api.LoginIssuer, error) {
 }
 
 // loggedIn tells who one is now.
-func (a *App) loggedIn(ctx context.Context) error {
-	c, err := a.client(ctx)
+func (a *App) loggedIn(ctx context.Context, p *profile) error {
+	c, _, err := a.clientOf(ctx, p, "")
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"hoop/broker/api"
 )
@@ -42,20 +43,41 @@ func (a *App) loadProfile() (*profile, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	if env := a.Getenv("HOOP_BROKER"); env != "" && env != p.Broker {
+	if env := brokerURL(a.Getenv("HOOP_BROKER")); env != "" && env != p.Broker {
 		*p = profile{Broker: env}
 	}
-	if file := a.Getenv("HOOP_CA_FILE"); file != "" {
-		pem, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("read HOOP_CA_FILE: %w", err)
-		}
-		p.CA = string(pem)
+	if err := p.trustFile(a.Getenv("HOOP_CA_FILE")); err != nil {
+		return nil, err
 	}
 	if p.Broker == "" {
 		return nil, notSignedIn("no broker is known yet", "sign in with: hoop login https://BROKER")
 	}
 	return p, nil
+}
+
+// brokerURL completes what people write: the scheme may be left out.
+func brokerURL(s string) string {
+	s = strings.TrimRight(s, "/")
+	if s != "" && !strings.Contains(s, "://") {
+		s = "https://" + s
+	}
+	return s
+}
+
+// trustFile trusts the certificate authorities in a PEM file, if one is named.
+func (p *profile) trustFile(path string) error {
+	if path == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read the certificate authority: %w", err)
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		return fmt.Errorf("read the certificate authority: there is no certificate in %s", path)
+	}
+	p.CA = string(pem)
+	return nil
 }
 
 func (a *App) saveProfile(p *profile) error {

@@ -45,8 +45,8 @@ func (w *World) Tour(ctx context.Context, o TourOptions) error {
 		w.announce(o, n+1, len(steps), &s)
 		if o.Interactive {
 			_, _ = fmt.Fprint(o.Out, dim(o, "  press Enter "))
-			if _, err := in.ReadString('\n'); err != nil {
-				return nil
+			if !enter(ctx, in) {
+				return context.Cause(ctx)
 			}
 		}
 		out, code := w.run(ctx, &s)
@@ -57,6 +57,22 @@ func (w *World) Tour(ctx context.Context, o TourOptions) error {
 	}
 	_, err = fmt.Fprintf(o.Out, "\nAll %d steps showed what they should.\nTry your own: hoop demo -- bash, then hoop connect demo-pg\n", len(steps))
 	return err
+}
+
+// enter waits for a line. It reports false at the end of the input and when ctx
+// is done; a read that nobody waits for any more ends with the process.
+func enter(ctx context.Context, in *bufio.Reader) bool {
+	done := make(chan error, 1)
+	go func() {
+		_, err := in.ReadString('\n')
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err == nil
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func (w *World) announce(o TourOptions, n, of int, s *step) {

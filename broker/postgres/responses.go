@@ -199,9 +199,11 @@ func (p *responses) message(ctx context.Context, kind byte, msg []byte) error {
 	case 'c':
 		return p.copyDone(msg)
 	case 'V':
-		_, err := p.expect(kind, typeFunctionCall)
+		if _, err := p.expect(kind, typeFunctionCall); err != nil {
+			return err
+		}
 		p.flow.pass(len(msg))
-		return err
+		return nil
 	default:
 		return fmt.Errorf("%w: the target sent %q, which has no place in a session", errProtocol, kind)
 	}

@@ -13,7 +13,8 @@ func (s *Stream) holdFrom(raw []byte, fs []finding) int {
 	from := s.view.rawOrEnd(s.holdPlain(plain), len(raw))
 	for i := len(fs) - 1; i >= 0; i-- {
 		f := fs[i]
-		if f.end > from || f.class == privateKey && isOpenPEM(raw[f.end:], raw[f.start:f.end]) {
+		if f.end > from || f.class == privateKey && isOpenPEM(raw[f.end:], raw[f.start:f.end]) ||
+			f.class == email && string(raw[f.end:]) == " " { // may yet be a prompt
 			from = min(from, f.start)
 		}
 	}
@@ -66,12 +67,6 @@ func closedPEM(key []byte) bool {
 func (s *Stream) holdPlain(plain []byte) int {
 	end := len(plain)
 	from := tokenStart(plain, end)
-	if from == end && end > 0 && plain[end-1] == ' ' {
-		// "user@host" and a space may yet be a prompt.
-		if t := tokenStart(plain, end-1); bytes.IndexByte(plain[t:], '@') >= 0 {
-			from = t
-		}
-	}
 	from = min(from, numberStart(plain, from), accountStart(plain))
 	const window = len(pemBegin) + maxPEMLabel
 	low := max(0, end-window)
@@ -185,28 +180,35 @@ func inGroups(text []byte, size int) bool {
 type swallowing struct {
 	active bool
 	pem    bool
+	tail   []byte // dropped already, but the last line may begin in it
 }
 
-func (w *swallowing) begin(c class) { w.active, w.pem = true, c == privateKey }
+// footerSize is the longest last line of a private key, in bytes.
+const footerSize = len("-----END ") + maxPEMLabel + len(pemDashes)
+
+func (w *swallowing) begin(c class) { *w = swallowing{active: true, pem: c == privateKey} }
 
 // skip gives what is left of text after the value.
-func (w *swallowing) skip(text []byte, all bool) []byte {
+func (w *swallowing) skip(text []byte) []byte {
 	if !w.active {
 		return text
 	}
-	end := 0
 	if w.pem {
-		s := scanner{text: text}
-		end = s.pemEnd(0)
-		if end == len(bytes.TrimRight(text, " \t\r\n")) && !all && !bytes.HasSuffix(text[:end], []byte(pemDashes)) {
-			const footer = 64 // a last line may have begun
-			return text[max(0, len(text)-footer):]
-		}
-	} else {
-		for end < len(text) && setAll.has(text[end]) {
-			end++
-		}
+		return w.skipPEM(text)
 	}
-	w.active = end == len(text) && !all
-	return text[end:]
+	n := run(text, setAll, len(text))
+	w.active = n == len(text)
+	return text[n:]
+}
+
+func (w *swallowing) skipPEM(text []byte) []byte {
+	all := append(w.tail, text...)
+	s := scanner{text: all}
+	end := s.pemEnd(0)
+	if !closedPEM(all[:end]) && len(bytes.TrimSpace(all[end:])) == 0 {
+		w.tail = append([]byte(nil), all[max(0, len(all)-footerSize):]...)
+		return nil
+	}
+	*w = swallowing{}
+	return all[end:]
 }

@@ -7,8 +7,9 @@ import (
 
 // Finding is a stretch of text that holds a sensitive value, never the value.
 type Finding struct {
-	Class      string
-	Start, End int // bytes
+	Class string `json:"class"`
+	Start int    `json:"start"` // bytes
+	End   int    `json:"end"`
 }
 
 type finding struct {

@@ -21,9 +21,10 @@ type Stream struct {
 	d     *Detectors
 	name  Context
 	delay time.Duration
-	found func(class string)
+	found func(Finding)
 
 	past  []byte // released already, kept for context
+	start int    // where past begins in the stream
 	held  []byte
 	since time.Time // when the oldest held byte came
 	typed echo
@@ -39,8 +40,9 @@ type StreamOptions struct {
 	Context Context
 	// Delay is how long a byte is held at most; DefaultDelay where it is zero.
 	Delay time.Duration
-	// Found is called once for each value that is masked.
-	Found func(class string)
+	// Found is called once for each value that is masked. Start and End count
+	// the bytes of the whole stream.
+	Found func(Finding)
 }
 
 // The limits of a Stream.
@@ -56,7 +58,7 @@ func (d *Detectors) NewStream(o StreamOptions) *Stream {
 		o.Delay = DefaultDelay
 	}
 	if o.Found == nil {
-		o.Found = func(string) {}
+		o.Found = func(Finding) {}
 	}
 	return &Stream{d: d, name: o.Context, delay: o.Delay, found: o.Found}
 }
@@ -98,7 +100,9 @@ func (s *Stream) Close(dst []byte) []byte { return s.settle(dst, s.since, true) 
 // settle releases all that cannot be part of an unfinished value, or
 // everything.
 func (s *Stream) settle(dst []byte, now time.Time, all bool) []byte {
-	s.held = s.swallow.skip(s.held, all)
+	came := len(s.held)
+	s.held = s.swallow.skip(s.held)
+	s.start += came - len(s.held)
 	if len(s.held) == 0 {
 		return dst
 	}
@@ -131,7 +135,7 @@ func (s *Stream) release(dst, raw []byte, fs []finding, until int) []byte {
 	done := len(s.past)
 	open := 0
 	for _, f := range fs {
-		if f.end <= done || f.start >= until {
+		if f.end <= done || f.end > until {
 			continue
 		}
 		if f.start < done {
@@ -139,7 +143,7 @@ func (s *Stream) release(dst, raw []byte, fs []finding, until int) []byte {
 		} else {
 			dst = append(dst, raw[done:f.start]...)
 			dst = s.d.replace(dst, raw, f)
-			s.found(s.d.names[f.class])
+			s.report(f)
 		}
 		if done = f.end; done == until && until == len(raw) {
 			open = done - max(f.start, len(s.past))
@@ -153,6 +157,10 @@ func (s *Stream) release(dst, raw []byte, fs []finding, until int) []byte {
 	return dst
 }
 
+func (s *Stream) report(f finding) {
+	s.found(Finding{Class: s.d.names[f.class], Start: s.start + f.start, End: s.start + f.end})
+}
+
 // late masks the rest of a value whose beginning is out. Where that was masked
 // too the rest adds nothing.
 func (s *Stream) late(dst, raw []byte, f finding, done int) []byte {
@@ -160,7 +168,7 @@ func (s *Stream) late(dst, raw []byte, f finding, done int) []byte {
 		return dst
 	}
 	whole := s.d.replace(nil, raw, f)
-	s.found(s.d.names[f.class])
+	s.report(f)
 	if shown := done - f.start; len(whole) == f.end-f.start {
 		return append(dst, whole[shown:]...)
 	}
@@ -189,6 +197,8 @@ func (s *Stream) remember(chunk []byte) {
 // keep makes the end of raw the context, from a line break on where there is
 // one, so that the context does not begin within a word or a number.
 func (s *Stream) keep(raw []byte) {
+	s.start += len(raw)
+	defer func() { s.start -= len(s.past) }()
 	if len(raw) > maxPast {
 		raw = raw[len(raw)-maxPast:]
 		if n := bytes.IndexByte(raw, '\n'); n >= 0 && n+1 < len(raw) {

@@ -1,6 +1,7 @@
 package mask
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -95,4 +96,117 @@ func FuzzStream(f *testing.F) {
 			t.Errorf("cut at %d and %d:\n got %q\nwant %q", first, second, got, want)
 		}
 	})
+}
+
+func TestStreamHoldsNoLongerThanItsDelay(t *testing.T) {
+	d := allDetectors(t, policy.MaskSpec{Method: "redact", Text: "#"})
+	s := d.NewStream(StreamOptions{})
+	out := s.Write(nil, []byte("$ card 4012 8888 "), noon)
+	if string(out) != "$ card " {
+		t.Errorf("released %q", out)
+	}
+	due, held := s.Deadline()
+	if want := noon.Add(DefaultDelay); !held || !due.Equal(want) {
+		t.Errorf("due %v, want %v", due, want)
+	}
+	if out = s.Expire(nil, due.Add(-time.Nanosecond)); len(out) != 0 {
+		t.Errorf("%q before the time", out)
+	}
+	if out = s.Expire(nil, due); string(out) != "4012 8888 " {
+		t.Errorf("released %q", out)
+	}
+	if _, held = s.Deadline(); held {
+		t.Error("something is held after the release")
+	}
+	// The value that was cut by the pause is masked from here on.
+	out = s.Close(s.Write(nil, []byte("8888 1881 ok"), due))
+	if string(out) != "# ok" {
+		t.Errorf("after the pause: %q", out)
+	}
+}
+
+func TestStreamMasksAcrossPauseOnce(t *testing.T) {
+	d := allDetectors(t, policy.MaskSpec{Method: "redact", Text: "#"})
+	s := d.NewStream(StreamOptions{})
+	out := s.Write(nil, []byte("password=hunter2"), noon)
+	out = s.Expire(out, noon.Add(time.Second))
+	out = s.Close(s.Write(out, []byte("and3more\n"), noon.Add(time.Second)))
+	if string(out) != "password=#\n" {
+		t.Errorf("%q", out)
+	}
+}
+
+func TestStreamDeadlineDoesNotMove(t *testing.T) {
+	d := allDetectors(t, policy.MaskSpec{Method: "redact"})
+	s := d.NewStream(StreamOptions{})
+	s.Write(nil, []byte("abc"), noon)
+	s.Write(nil, []byte("def"), noon.Add(15*time.Millisecond))
+	if due, _ := s.Deadline(); !due.Equal(noon.Add(DefaultDelay)) {
+		t.Errorf("due %v after the first byte", due.Sub(noon))
+	}
+}
+
+func TestStreamReleasesPromptsAndEcho(t *testing.T) {
+	d := allDetectors(t, policy.MaskSpec{Method: "redact"})
+	s := d.NewStream(StreamOptions{})
+	for _, prompt := range []string{"$ ", "\x1b[01;32mapp@web\x1b[00m:\x1b[01;34m~\x1b[00m$ ", ">>> ", "mysql> ", "db=# ", "Password: "} {
+		if out := s.Write(nil, []byte(prompt), noon); string(out) != prompt {
+			t.Errorf("prompt %q: %q", prompt, out)
+		}
+	}
+	s.Typed([]byte("ls\r"), noon)
+	for _, key := range []string{"l", "s", "\r\n"} {
+		if out := s.Write(nil, []byte(key), noon); string(out) != key {
+			t.Errorf("echo of %q: %q", key, out)
+		}
+	}
+	if out := s.Write(nil, []byte("x"), noon); len(out) != 0 {
+		t.Errorf("what nobody typed is released: %q", out)
+	}
+	s.Close(nil)
+	s.Typed([]byte("y"), noon)
+	if out := s.Write(nil, []byte("y"), noon.Add(2*time.Second)); len(out) != 0 {
+		t.Errorf("an old key is echoed: %q", out)
+	}
+}
+
+func TestStreamHoldsLittle(t *testing.T) {
+	d := allDetectors(t, policy.MaskSpec{Method: "redact", Text: "#"})
+	key := "-----BEGIN PRIVATE KEY-----\n" + strings.Repeat("MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIB\n", 400) + "-----END PRIVATE KEY-----"
+	for name, c := range map[string]struct{ in, want string }{
+		"a key":   {"a " + key + "\nb", "a #\nb"},
+		"a token": {"password=" + strings.Repeat("aB3", 4000) + " b", ""},
+		"a word":  {strings.Repeat("w", 20000) + " b", strings.Repeat("w", 20000) + " b"},
+	} {
+		s := d.NewStream(StreamOptions{})
+		var out []byte
+		for i := range c.in {
+			out = s.Write(out, []byte(c.in[i:i+1]), noon)
+			if len(s.held) > MaxHold || len(s.past) > maxPast {
+				t.Fatalf("%s: %d bytes held, %d of context", name, len(s.held), len(s.past))
+			}
+		}
+		if out = s.Close(out); c.want != "" && string(out) != c.want {
+			t.Errorf("%s: %d bytes: %.80q", name, len(out), out)
+		}
+	}
+}
+
+func TestStreamCountsFindings(t *testing.T) {
+	d := allDetectors(t, policy.MaskSpec{Method: "redact"})
+	n := map[string]int{}
+	text := strings.Repeat("nothing here ", 60) + "ada@example.com " + strings.Repeat("or here ", 60) + "ada@example.com 078-05-1120 "
+	s := d.NewStream(StreamOptions{Found: func(f Finding) {
+		n[f.Class]++
+		if !strings.HasPrefix(text[f.Start:], "ada@") && f.Class == "email" || text[f.End] != ' ' {
+			t.Errorf("%+v", f)
+		}
+	}})
+	for i := range text {
+		s.Write(nil, []byte(text[i:i+1]), noon)
+	}
+	s.Close(nil)
+	if n["email"] != 2 || n["us_ssn"] != 1 || len(n) != 2 {
+		t.Errorf("%v", n)
+	}
 }

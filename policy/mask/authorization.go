@@ -99,6 +99,14 @@ func (s *scanner) option(p, q int) {
 	}
 }
 
+// identifiedBy checks the quoted password of an SQL statement that creates a
+// user.
+func (s *scanner) identifiedBy(p int) {
+	if v, ok := s.valueAt(s.skipBlanks(p)); ok && v.quoted && v.plausible(s.text, namePassword) {
+		s.found(genericSecret, v.start, v.end)
+	}
+}
+
 const maxURL = 256 // bytes of a URL before "@" that are read
 
 // urlPassword checks for scheme://user:password before the "@" at p (RFC 3986

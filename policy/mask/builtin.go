@@ -12,6 +12,7 @@ func builtinLiterals() []literal {
 		{text: "%40", what: triggerAt},
 		{text: "basic ", fold: true, what: triggerScheme},
 		{text: "bearer ", fold: true, what: triggerScheme},
+		{text: "identified by ", fold: true, what: triggerBy},
 		{text: " -p ", what: triggerOption},
 		{text: " -u ", what: triggerOption},
 		{text: ":5432:", what: triggerPgpass},
@@ -19,7 +20,7 @@ func builtinLiterals() []literal {
 		{text: ":6432:", what: triggerPgpass},
 	}
 	for _, name := range []string{"pass", "pwd", "kennwort", "secret", "token", "_key", "-key", ".key", "apikey",
-		"accesskey", "accountkey", "authkey", "masterkey", "privatekey", "session", "credential", "identified by"} {
+		"accesskey", "accountkey", "authkey", "masterkey", "privatekey", "session", "credential"} {
 		out = append(out, literal{text: name, fold: true, what: triggerName})
 	}
 	for _, scheme := range []string{"$1$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$y$", "$7$", "$argon2", "$apr1$", "$scrypt$"} {

@@ -95,6 +95,10 @@ func issued(number []byte) int {
 		return when(n == 16 || n == 19, certain)
 	case p/100 >= 3528 && p/100 <= 3589: // JCB
 		return when(n == 16 || n == 19, certain)
+	case p/10000 == 35: // JCB, not issued yet
+		return when(n == 16, possible)
+	case p/100 == 604: // Maestro of one bank
+		return possible
 	case p/10000 == 62: // UnionPay
 		return max(when(n == 16 || n == 19, certain), when(n == 17 || n == 18, possible))
 	case p/100 >= 2200 && p/100 <= 2204: // Mir

@@ -51,7 +51,7 @@ func (s *scanner) atSign(p, size int) {
 // atoms as they are used).
 func (s *scanner) localStart(p int) int {
 	start := p
-	for start > 0 && p-start <= maxLocal && isLocalByte(s.text[start-1]) {
+	for start > 0 && p-start <= maxLocal && (isLocalByte(s.text[start-1]) || s.isApostrophe(start-1)) {
 		start--
 	}
 	if p-start > maxLocal {
@@ -73,6 +73,19 @@ func (s *scanner) localStart(p int) int {
 		}
 	}
 	return p
+}
+
+// isApostrophe reports whether an apostrophe belongs to a name such as O'Neil,
+// and does not open a quotation.
+func (s *scanner) isApostrophe(p int) bool {
+	if s.text[p] != '\'' || p == 0 {
+		return false
+	}
+	switch s.text[p-1] {
+	case 'o', 'O', 'd', 'D', 'l':
+		return p == 1 || !isWordByte(s.text[p-2])
+	}
+	return false
 }
 
 func isLocalByte(c byte) bool {

@@ -27,6 +27,7 @@ const (
 	triggerCrypt                 // $6$ and its kin
 	triggerPgpass                // :5432:
 	triggerOption                // " -p "
+	triggerBy                    // "identified by "
 	triggerAt                    // %40
 	triggerCustom
 )

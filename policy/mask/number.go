@@ -156,7 +156,9 @@ func (s *scanner) grouped(groups []group) {
 		used := 0
 		switch n := groups[i].len(); {
 		case n == 4 || n >= 12:
-			used = s.card(groups, i)
+			if used = s.card(groups, i); used == 0 {
+				used = s.accessToken(groups, i)
+			}
 		case n == 3 || n == 9:
 			used = s.socialSecurity(groups, i)
 		}
@@ -165,6 +167,20 @@ func (s *scanner) grouped(groups []group) {
 		}
 		i += max(used, 1)
 	}
+}
+
+// accessToken checks for an app number, a bar and a token, as Facebook has them.
+func (s *scanner) accessToken(groups []group, i int) int {
+	end := groups[i].end
+	if n := groups[i].len(); n != 15 && n != 16 || end == len(s.text) || s.text[end] != '|' || !s.startsClean(groups[i].start) {
+		return 0
+	}
+	n := run(s.text[end+1:], setWord, 41)
+	if n < 27 || n > 40 || !random(s.text[end+1:end+1+n]) {
+		return 0
+	}
+	s.found(apiKey, groups[i].start, end+1+n)
+	return 1
 }
 
 // bounded reports whether the groups from i to last stand for themselves and

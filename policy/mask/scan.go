@@ -198,6 +198,8 @@ func (s *scanner) announced(l *literal, p int) {
 		s.pgpass(p + len(l.text))
 	case triggerOption:
 		s.option(p, p+len(l.text))
+	case triggerBy:
+		s.identifiedBy(p + len(l.text))
 	case triggerAt:
 		s.atSign(p, len(l.text))
 	case triggerCustom:

@@ -251,23 +251,62 @@ func (v *secretValue) plausible(text []byte, kind nameKind) bool {
 	if f.spaces > 0 || isPlaceholder(value) || isCode(value, &f) {
 		return false
 	}
-	if kind == nameToken {
-		return !v.bare && len(value) >= 10 && f.digits > 0 && f.letters > 0 && random(value) && !isTimestamp(value)
-	}
-	if len(value) < 6 || isTimestamp(value) {
+	if isTimestamp(value) {
 		return false
+	}
+	if kind == nameToken {
+		return !v.bare && len(value) >= minToken && f.isToken(value)
 	}
 	if v.bare {
 		return len(value) >= 8 && f.digits > 0 && f.letters > 0 && bytes.IndexAny(value, "@:/=") < 0
 	}
-	return f.digits > 0 || f.signs > 0 || f.turns > 1
+	return len(value) >= minPassword && f.isPassword(value)
+}
+
+// The shortest values that count as drawn by lot, and as chosen, in bytes.
+const (
+	minToken    = 10
+	minPassword = 6
+)
+
+func (f *features) isToken(value []byte) bool {
+	if !varied(value) {
+		return false
+	}
+	if f.digits > 0 {
+		return f.letters > 0
+	}
+	return f.small > 0 && f.capitals > 0 && (f.signs > 0 || f.joints > 0 && !saysWhat(value))
+}
+
+func (f *features) isPassword(value []byte) bool {
+	if f.digits > 0 || f.signs > 0 || f.turns > 1 {
+		return true
+	}
+	return !saysWhat(value) && varied(value) &&
+		(f.small > 0 && f.capitals > 0 && f.joints > 0 || f.letters == len(value) && f.letters >= 2*minPassword)
+}
+
+// saysWhat reports whether a value without digits is a name of what should
+// stand there.
+func saysWhat(value []byte) bool {
+	var buf [64]byte
+	low := lowerAll(buf[:copy(buf[:], value)])
+	for _, word := range [...]string{"password", "passwd", "secret", "token", "key", "your", "enter", "change",
+		"example", "placeholder", "default", "credential", "auth", "user", "field", "header", "value", "type", "string"} {
+		if bytes.Contains(low, []byte(word)) {
+			return true
+		}
+	}
+	return false
 }
 
 // features counts the kinds of characters in a value.
 type features struct {
-	digits, letters, spaces int
-	signs                   int // neither letters, digits nor what joins names
-	turns                   int // from small letter to capital
+	digits, letters, small, capitals, spaces int
+	joints                                   int // _ and -
+	signs                                    int // neither of these nor . / :
+	turns                                    int // from small letter to capital
 }
 
 func featuresOf(value []byte) (f features) {
@@ -275,17 +314,24 @@ func featuresOf(value []byte) (f features) {
 		switch {
 		case isDigit(c):
 			f.digits++
-		case isLetter(c) || c >= 0x80:
-			f.letters++
-			if i > 0 && c-'A' < 26 && value[i-1]-'a' < 26 {
+		case c-'a' < 26:
+			f.small++
+		case c-'A' < 26:
+			f.capitals++
+			if i > 0 && value[i-1]-'a' < 26 {
 				f.turns++
 			}
+		case c >= 0x80:
+			f.letters++
 		case isSpace(c):
 			f.spaces++
-		case bytes.IndexByte([]byte("_-./:"), c) < 0:
+		case c == '_' || c == '-':
+			f.joints++
+		case c != '.' && c != '/' && c != ':':
 			f.signs++
 		}
 	}
+	f.letters += f.small + f.capitals
 	return f
 }
 

@@ -71,7 +71,7 @@ const noLimit = 4096
 // found by the name before it (secret.go).
 func keyFormats() []keyFormat {
 	return []keyFormat{
-		{prefix: "A3-", set: setUpper | setDigit | setScore, min: 31, max: 36},
+		{prefix: "A3-", set: setUpper | setDigit | setScore, min: 31, max: 38},
 		{prefix: "ops_eyJ", set: setB64, min: 200, max: noLimit},
 		{prefix: "p8e-", set: setAlnum, min: 32, max: 32},
 		{prefix: "AGE-SECRET-KEY-1", fold: true, set: setAlnum, min: 58, max: 58},
@@ -90,6 +90,7 @@ func keyFormats() []keyFormat {
 		{prefix: "ABSK", set: setB64, min: 100, max: 280},
 		{prefix: "bedrock-api-key-", set: setB64, min: 28, max: noLimit},
 		{prefix: "Q~", set: setDots | setTilde, min: 31, max: 34, before: 4},
+		{prefix: "4b1d", set: setAlnum, min: 38, max: 38},
 		{prefix: "clojars_", fold: true, set: setAlnum, min: 60, max: 60},
 		{prefix: "v1.0-", set: setHex | setScore, min: 171, max: 171},
 		{prefix: "dapi", set: setHex | setScore, min: 32, max: 34},
@@ -259,10 +260,14 @@ func (s *scanner) key(f *keyFormat, p int) {
 	if !ok || start > 0 && setAlnum.has(s.text[start-1]) && !s.escaped(start) {
 		return
 	}
-	if random(s.text[start:end]) {
+	if key := s.text[start:end]; random(key) || f.max-f.min <= looseLength && varied(key) {
 		s.found(apiKey, start, end)
 	}
 }
+
+// looseLength is by how much the length of keys of one format may differ for
+// it to be evidence by itself.
+const looseLength = 8
 
 // beforePrefix finds where a key begins whose format allows bytes before its
 // prefix.
@@ -297,13 +302,14 @@ func run(text []byte, set alphabet, limit int) int {
 	return n
 }
 
-// random reports whether a key looks drawn by lot: enough different
-// characters and, unless it is very long, a digit or mixed case.
+// random reports whether a key looks drawn by lot: varied and, unless it is
+// very long, with digits or in mixed case.
 func random(key []byte) bool {
-	var seen [4]uint64
+	if !varied(key) {
+		return false
+	}
 	digits, upper, lower := 0, 0, 0
 	for _, c := range key {
-		seen[c>>6] |= 1 << (c & 63)
 		switch {
 		case isDigit(c):
 			digits++
@@ -313,11 +319,16 @@ func random(key []byte) bool {
 			lower++
 		}
 	}
-	distinct := ones(seen[0]) + ones(seen[1])
-	if distinct < min(8, len(key)/2) {
-		return false
-	}
 	return digits > 1 || upper > 1 && lower > 1 && len(key) > 24
+}
+
+// varied reports whether a key has enough different characters.
+func varied(key []byte) bool {
+	var seen [4]uint64
+	for _, c := range key {
+		seen[c>>6] |= 1 << (c & 63)
+	}
+	return ones(seen[0])+ones(seen[1]) >= min(8, len(key)/2)
 }
 
 // sharedFormats is the table of formats. It never changes.

@@ -34,9 +34,9 @@ func hintWords() map[hints]string {
 		hintCard: `card cards cardno cardnumber cc ccn ccnum pan visa mastercard amex maestro discover
 			diners credit creditcard debit carte karte kreditkarte kartennummer kreditkartennummer
 			tarjeta carta cartão`,
-		hintID: `id ids uid pid xid order orders tracking transaction txn trace span imei iccid imsi
+		hintID: `id ids uid pid xid order orders tracking transaction txn trace imei iccid imsi
 			serial sku isbn ean upc gtin invoice ticket batch part case npi snowflake offset epoch ts
-			timestamp seq sequence lsn ndc vin barcode partition rev revision build version device`,
+			timestamp seq sequence lsn ndc vin barcode partition`,
 	}
 }
 

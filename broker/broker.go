@@ -65,7 +65,8 @@ type Broker struct {
 
 type live struct {
 	LiveSession
-	cancel context.CancelCauseFunc
+	session *Session
+	cancel  context.CancelCauseFunc
 }
 
 // LiveSession is a session that is open now.
@@ -255,7 +256,7 @@ func (b *Broker) enter(s *Session, cancel context.CancelCauseFunc) error {
 	b.live[s.ID] = &live{
 		LiveSession: LiveSession{ID: s.ID, Principal: s.Principal.Name, PrincipalID: s.Principal.ID, Chain: s.Chain,
 			Connection: s.Connection.Name, Client: s.Client, Started: s.started},
-		cancel: cancel,
+		session: s, cancel: cancel,
 	}
 	b.wg.Add(1)
 	return nil
@@ -290,6 +291,17 @@ func (b *Broker) End(id, reason string) bool {
 		l.cancel(fmt.Errorf("%w: %s", ErrRevoked, reason))
 	}
 	return ok
+}
+
+// EndGrant ends the sessions that live under a grant.
+func (b *Broker) EndGrant(grant, reason string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, l := range b.live {
+		if l.session.Grant() == grant {
+			l.cancel(fmt.Errorf("%w: %s", ErrRevoked, reason))
+		}
+	}
 }
 
 // Drain refuses new sessions, waits for the open ones until ctx is done, then

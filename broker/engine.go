@@ -34,6 +34,7 @@ const (
 	CodeUnauthenticated  = "unauthenticated"
 	CodeNotFound         = "not_found"
 	CodeUnavailable      = "unavailable"
+	CodeWithdrawn        = "withdrawn" // the client gave up waiting for an approval
 )
 
 // Denial is a refusal as a person should read it. It is an error.

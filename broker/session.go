@@ -31,6 +31,8 @@ type Session struct {
 	started time.Time
 
 	detectors atomic.Pointer[cachedDetectors]
+	holder    Holder
+	grant     atomic.Pointer[string]
 }
 
 // NewSession makes a session that is not open yet. who says whose it is and
@@ -79,11 +81,6 @@ type Recorder interface {
 	Later(ev *recorder.Event) error
 }
 
-// Approver waits for people. It returns nil once the action is approved.
-type Approver interface {
-	Await(ctx context.Context, s *Session, a *Action, v policy.Verdict) error
-}
-
 // Action is what an engine asks a verdict for: the policy's action and what
 // the record needs besides.
 type Action struct {
@@ -118,10 +115,14 @@ type Outcome struct {
 // into text: for PostgreSQL the database name. The error is a *Denial.
 func (s *Session) Open(ctx context.Context, text string) error {
 	ev := s.event(recorder.SessionOpened)
-	a := &Action{Action: policy.Action{Verb: "session.open", Text: text}}
+	a := &Action{Action: policy.Action{Verb: verbOpen, Text: text}}
 	v := s.evaluate(a)
 	ev.Verb, ev.Text, ev.Verdict = a.Verb, text, &v
-	err := s.settle(ctx, a, &v)
+	got, err := s.settle(ctx, a, &v, nil)
+	ev.Approval = got.record
+	if err == nil {
+		err = s.under(got.grant)
+	}
 	if err != nil {
 		if s.deps.stats != nil {
 			s.deps.stats.sessions.Add(1)
@@ -138,6 +139,21 @@ func (s *Session) Open(ctx context.Context, text string) error {
 	s.opened.Store(true)
 	if s.deps.stats != nil {
 		s.deps.stats.sessions.Add(1)
+	}
+	return nil
+}
+
+// verbOpen is the action of opening a session.
+const verbOpen = "session.open"
+
+// under ties the session to a grant, which may have ended this moment.
+func (s *Session) under(grant string) *Denial {
+	if grant == "" {
+		return nil
+	}
+	s.grant.Store(&grant)
+	if !s.deps.Approvals.Counts(grant) {
+		return &Denial{Code: CodeDenied, Message: "the grant to open " + s.Connection.Name + " was revoked"}
 	}
 	return nil
 }
@@ -163,8 +179,11 @@ func (s *Session) Decide(ctx context.Context, a *Action) (*Ticket, error) {
 		return nil, unavailable("masking", err)
 	}
 	v := s.evaluate(a)
-	denial := s.settle(ctx, a, &v)
+	got, denial := s.settle(ctx, a, &v, detectors)
 	ev := s.event(recorder.ActionDecided)
+	if ev.Approval = got.record; got.record != nil {
+		now = s.deps.Now()
+	}
 	ev.Time = now
 	ev.Action = s.actions.Add(1)
 	ev.Verb, ev.SQL, ev.Verdict = a.Verb, a.SQL, &v
@@ -311,29 +330,23 @@ func (s *Session) evaluate(a *Action) policy.Verdict {
 }
 
 // settle turns a verdict into nil or a denial, waiting for people if it must.
-func (s *Session) settle(ctx context.Context, a *Action, v *policy.Verdict) *Denial {
+func (s *Session) settle(ctx context.Context, a *Action, v *policy.Verdict, d *mask.Detectors) (settled, *Denial) {
 	switch v.Effect {
 	case policy.Allow:
-		return nil
+		return settled{}, nil
 	case policy.RequireApproval:
-		if s.deps.Approvals == nil {
-			v.Effect = policy.Deny
-			return &Denial{Code: CodeApprovalRequired, Rule: v.Rule,
-				Message: "this needs an approval, and approvals are not configured",
-				Hint:    "ask the broker's administrator to configure approvals, or for a rule that allows it"}
-		}
-		if err := s.deps.Approvals.Await(ctx, s, a, *v); err != nil {
-			v.Effect = policy.Deny
-			return asDenial(err, v.Rule)
-		}
-		return nil
+		return s.await(ctx, a, v, d)
 	default:
-		d := &Denial{Code: CodeDenied, Rule: v.Rule, Message: "denied by policy", Hint: v.Hint}
-		if v.Reason != "" {
-			d.Message += ": " + v.Reason
-		}
-		return d
+		return settled{}, deniedBy(v)
 	}
+}
+
+func deniedBy(v *policy.Verdict) *Denial {
+	d := &Denial{Code: CodeDenied, Rule: v.Rule, Message: "denied by policy", Hint: v.Hint}
+	if v.Reason != "" {
+		d.Message += ": " + v.Reason
+	}
+	return d
 }
 
 func (s *Session) event(t recorder.Type) *recorder.Event {

@@ -189,9 +189,9 @@ var hostile = map[string]func(n int) string{
 // refused at once.
 func TestHostileTexts(t *testing.T) {
 	worker := shared().pool
-	for name, make := range hostile {
+	for name, nest := range hostile {
 		for _, n := range []int{300, 450, 950, 20_000} {
-			text := make(n)
+			text := nest(n)
 			s := analyseText(t, text)
 			if d := depth(text); d <= 1000 && s[0].Facts.Why == errLost.Error() {
 				t.Errorf("%s × %d, depth %d: the worker broke", name, n, d)

@@ -90,6 +90,8 @@ var factCases = []struct{ sql, want string }{
 	{`INSERT INTO a VALUES ((SELECT 1 FROM b))`, "insert read+write r:b w:a"},
 	{`INSERT INTO a VALUES (1) RETURNING *`, "insert read+write r:a w:a"},
 	{`INSERT INTO a VALUES (1) ON CONFLICT (id) DO UPDATE SET x = excluded.x`, "insert read+write r:a w:a"},
+	{`INSERT INTO a SELECT * FROM a ON CONFLICT (id) DO UPDATE SET x = 0`, "insert read+write r:a w:a unbounded"},
+	{`INSERT INTO a SELECT * FROM b WHERE id = 1 ON CONFLICT (id) DO UPDATE SET x = 0`, "insert read+write r:a,b w:a"},
 	{`INSERT INTO a AS t (b[1], c) VALUES (1, now())`, "insert write w:a f:now"},
 	{`UPDATE a SET b = 1`, "update read+write r:a w:a unbounded"},
 	{`UPDATE a SET b = 1 WHERE id = 1`, "update read+write r:a w:a where"},

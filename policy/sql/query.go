@@ -54,6 +54,7 @@ func (w *walker) insertStmt(n *pg.InsertStmt) {
 		if n.GetOnConflictClause() != nil || len(n.GetReturningList()) > 0 {
 			w.readTarget(n.GetRelation())
 		}
+		w.massUpsert(n)
 		w.with(n.GetWithClause(), func() {
 			if values := n.GetSelectStmt().GetSelectStmt(); isPlainValues(values) {
 				w.nodes(values.GetValuesLists()) // constants read nothing
@@ -65,6 +66,20 @@ func (w *walker) insertStmt(n *pg.InsertStmt) {
 			w.nodes(n.GetReturningList())
 		})
 	})
+}
+
+// massUpsert: ON CONFLICT DO UPDATE over a query without a condition of its own
+// may touch every row that the table has.
+func (w *walker) massUpsert(n *pg.InsertStmt) {
+	conflict := n.GetOnConflictClause()
+	source := n.GetSelectStmt().GetSelectStmt()
+	if conflict.GetAction() != pg.OnConflictAction_ONCONFLICT_UPDATE || source == nil || isPlainValues(source) {
+		return
+	}
+	c := conditions{target: &pg.RangeVar{}}
+	where := source.GetWhereClause()
+	w.unbounded = w.unbounded || where == nil || !c.bounds(where)
+	w.literal = w.literal || c.literal
 }
 
 func isPlainValues(s *pg.SelectStmt) bool {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -134,15 +135,8 @@ func (s *snapshot) knows(described []byte) bool {
 }
 
 // changesSchema reports whether a statement may change what labels are bound
-// to. Code may do anything.
+// to. A function within a query could too; that is seen when its catalogAge is
+// over, as the change of another session is.
 func changesSchema(f *policy.SQL) bool {
-	if f.Unknown {
-		return true
-	}
-	for _, e := range f.Effects {
-		if e == "ddl" || e == "code" {
-			return true
-		}
-	}
-	return false
+	return f.Unknown || f.Kind == "do" || f.Kind == "call" || slices.Contains(f.Effects, "ddl")
 }

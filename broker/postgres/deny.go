@@ -81,6 +81,8 @@ func statementCode(d *broker.Denial) string {
 	switch d.Code {
 	case broker.CodeUnavailable:
 		return "58000" // system_error
+	case broker.CodeWithdrawn:
+		return "57014" // query_canceled
 	default:
 		return "42501" // insufficient_privilege
 	}

@@ -101,6 +101,8 @@ func (e *Engine) serve(ctx context.Context, client net.Conn, s *broker.Session) 
 	if p.code == codeCancel {
 		return e.cancel(ctx, s, p)
 	}
+	l := &lobby{client: client, packet: p, timeout: e.handshake}
+	s.SetHolder(l)
 	waitCtx, stop := watch(ctx, client)
 	up, err := e.open(waitCtx, s, p)
 	client = stop()
@@ -113,7 +115,7 @@ func (e *Engine) serve(ctx context.Context, client net.Conn, s *broker.Session) 
 		return e.tell(ctx, client, err)
 	}
 	defer e.cancels.remove(c)
-	if err := e.greet(client, p, c, up); err != nil {
+	if err := e.greet(l, client, c, up); err != nil {
 		return err
 	}
 	return newRelay(e, s, client, up).run(ctx)

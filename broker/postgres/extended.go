@@ -35,6 +35,7 @@ func (c *requests) parse(ctx context.Context, msg []byte) error {
 	}
 	e := c.queue.entry(typeParse)
 	e.change = &binding{name: string(m.statement), statement: s}
+	c.queue.locked(func() { c.queue.names.claim(e.change.name, nil) })
 	if len(parts) > 0 {
 		c.forward(msg, e)
 		return nil
@@ -55,8 +56,12 @@ func (c *requests) preparable(ctx context.Context, text string, parts []sql.Stat
 		return &problem{code: "53200", message: fmt.Sprintf("the prepared statements of a session may hold %d bytes of text", maxPrepared),
 			hint: "close those that are not needed any more"}
 	}
-	for i := range parts {
-		c.prepareAction(&parts[i], nil, nil)
+	resolved, err := c.resolve(parts)
+	if err != nil {
+		return err
+	}
+	for i := range resolved {
+		c.prepareAction(&resolved[i], nil, nil)
 		if v := c.session.Preview(&c.action); v.Effect == policy.Deny {
 			t, err := c.session.Decide(ctx, &c.action) // records the denial
 			if err != nil {
@@ -160,12 +165,13 @@ func (c *requests) execute(ctx context.Context, msg []byte) error {
 	if err != nil {
 		return protocolError(err)
 	}
-	p, err := c.portalNamed(string(m.portal))
+	name := string(m.portal) // msg is stale once it has waited
+	p, err := c.portalNamed(name)
 	if err != nil {
 		return err
 	}
 	if p == nil || p.of == nil {
-		c.refuse(msg, unknownPortal(string(m.portal)))
+		c.refuse(msg, unknownPortal(name))
 		return nil
 	}
 	e := c.queue.entry(typeExecute)
@@ -176,8 +182,8 @@ func (c *requests) execute(ctx context.Context, msg []byte) error {
 		}
 		return c.refuseOr(msg, err, st)
 	}
-	if e.view != nil && !(c.isDescribed && c.described == string(m.portal)) {
-		c.describePortal(string(m.portal), e.view)
+	if e.view != nil && !(c.isDescribed && c.described == name) {
+		c.describePortal(name, e.view)
 	}
 	for i := range p.of.parts {
 		c.passes(&p.of.parts[i])
@@ -202,11 +208,15 @@ func (c *requests) judgePortal(ctx context.Context, p *portal, e *entry) error {
 	if err != nil {
 		return err
 	}
-	t, err := c.decide(ctx, &p.of.parts[0], params, exact)
+	parts, err := c.resolve(p.of.parts)
 	if err != nil {
 		return err
 	}
-	if e.view, err = c.maskable(ctx, t); err != nil {
+	t, err := c.decide(ctx, &parts[0], params, exact)
+	if err != nil {
+		return err
+	}
+	if e.view, err = c.maskable(ctx, t, p.of.parts[0].Text); err != nil {
 		c.withdraw([]*ticket{t}, err)
 		return err
 	}

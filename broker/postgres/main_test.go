@@ -37,6 +37,12 @@ var shared struct {
 }
 
 func TestMain(m *testing.M) {
+	if sql.IsWorker(os.Args) {
+		if err := sql.WorkerMain(os.Stdin, os.Stdout); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
 	code := m.Run()
 	if shared.pg != nil {
 		if err := shared.pg.Stop(); err != nil {

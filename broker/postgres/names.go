@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"hoop/policy"
 	"hoop/policy/sql"
 )
 
@@ -41,6 +42,11 @@ type names struct {
 	pending    []*binding // sent and not answered, the oldest first
 	held       int        // bytes of statements
 	bound      int        // bytes of portals
+	// inSQL holds what EXECUTE of a name runs, for those that PREPARE made and
+	// the target has accepted; claimed, the last PREPARE sent for a name, which
+	// alone may speak for it.
+	inSQL   map[string]*policy.SQL
+	claimed map[string]*sql.Statement
 }
 
 // maxPrepared bounds the prepared statements of a session and maxBound its
@@ -155,5 +161,26 @@ func forget[T any](m map[string]T, name string, drop func(string)) {
 		if k != "" {
 			drop(k)
 		}
+	}
+}
+
+// claim notes, before it is sent, a PREPARE of a name in SQL; nil is a Parse of
+// it.
+func (n *names) claim(name string, st *sql.Statement) {
+	delete(n.inSQL, name)
+	delete(n.claimed, name)
+	if st == nil || len(n.claimed) >= maxPrepared/nameCost {
+		return
+	}
+	if n.claimed == nil {
+		n.claimed, n.inSQL = map[string]*sql.Statement{}, map[string]*policy.SQL{}
+	}
+	n.claimed[name] = st
+}
+
+// prepared notes that the target has accepted a PREPARE.
+func (n *names) prepared(st *sql.Statement) {
+	if n.claimed[st.Name] == st {
+		n.inSQL[st.Name] = st.Prepared
 	}
 }

@@ -29,8 +29,9 @@ func (p *portal) parameters() (params []recorder.Param, exact []byte, err error)
 		}
 		params = append(params, recorder.Param{Null: value == nil, OID: oid, Value: shown(value, oid, m.formats.at(i))})
 	}
-	exact = make([]byte, 0, len(p.of.text)+1+len(p.bind))
-	exact = append(append(append(exact, p.of.text...), 0), p.bind...)
+	values := p.bind[len(m.portal)+1+len(m.statement)+1:] // names mean nothing
+	exact = make([]byte, 0, len(p.of.text)+1+len(values))
+	exact = append(append(append(exact, p.of.text...), 0), values...)
 	return params, exact, nil
 }
 

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"hoop/broker"
 	"hoop/policy"
@@ -17,6 +18,9 @@ func (c *requests) query(ctx context.Context, msg []byte) error {
 		return protocolError(err)
 	}
 	_, parts, err := c.analyse(ctx, m.text)
+	if err == nil {
+		parts, err = c.resolve(parts)
+	}
 	if err != nil {
 		return c.refuseOr(msg, err, nil)
 	}
@@ -48,7 +52,7 @@ func (c *requests) judgeAll(ctx context.Context, e *entry, parts []sql.Statement
 			return i, err
 		}
 		e.tickets = append(e.tickets, t)
-		if e.view, err = c.maskable(ctx, t); err != nil {
+		if e.view, err = c.maskable(ctx, t, parts[i].Text); err != nil {
 			return i, err
 		}
 	}
@@ -56,8 +60,11 @@ func (c *requests) judgeAll(ctx context.Context, e *entry, parts []sql.Statement
 }
 
 // maskable gives the view that holds for an allowed statement, and refuses what
-// policy allows but no masking is possible for.
-func (c *requests) maskable(ctx context.Context, t *ticket) (*view, error) {
+// policy allows but no masking is possible for, now or after it.
+func (c *requests) maskable(ctx context.Context, t *ticket, text string) (*view, error) {
+	if err := readable(t.facts, text); err != nil {
+		return nil, err
+	}
 	v, err := c.inForce(ctx)
 	if err == nil && v != nil && t.copy != nil {
 		err = v.copyable(t)
@@ -94,7 +101,7 @@ func (c *requests) functionCall(ctx context.Context, msg []byte) error {
 		return protocolError(err)
 	}
 	facts := &policy.SQL{Kind: "function_call", Effects: []string{"code"}, Unknown: true, Why: "the function is called outside SQL"}
-	t, err := c.decide(ctx, &sql.Statement{Text: "FunctionCall", Facts: facts}, nil, msg[headerSize:])
+	t, err := c.decide(ctx, &sql.Statement{Text: "FunctionCall", Facts: facts}, nil, slices.Clone(msg[headerSize:]))
 	if err != nil {
 		return c.refuseOr(msg, err, nil)
 	}

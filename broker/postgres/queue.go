@@ -25,12 +25,14 @@ type entry struct {
 	failed  bool     // of Q: the target reported an error
 	change  *binding // what P, B and C do to names once the target has agreed
 	of      *portal  // of E
+	capture *capture // of what the broker asks for itself
 }
 
 // ticket is an action under way, with what is counted for its end.
 type ticket struct {
 	*broker.Ticket
 	facts    *policy.SQL
+	prepares *sql.Statement // a PREPARE; nil for all else
 	copy     *sql.CopyFacts
 	rows     int64
 	bytes    int64

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,6 +47,7 @@ func newRelay(e *Engine, s *broker.Session, client net.Conn, up *upstream) *rela
 	r.in = requests{relay: r, flow: flow{src: client, dst: up.conn, lender: &e.buffers, size: clientBuffer, idle: e.idle, stopped: &r.stopped}}
 	r.out = responses{relay: r, flow: flow{src: up.conn, dst: client, lender: &e.buffers, size: targetBuffer, idle: e.idle, stopped: &r.stopped},
 		bulk: newBulk(up.raw)}
+	s.SetHolder(&r.in)
 	return r
 }
 
@@ -152,14 +154,18 @@ func (r *relay) finish(t *ticket, o broker.Outcome) {
 // notice shows a text to the client as a NoticeResponse, at once where no frame
 // is under way.
 func (r *relay) notice(text string) error {
-	m := &pgproto3.NoticeResponse{Severity: "NOTICE", SeverityUnlocalized: "NOTICE", Code: "00000", Message: text}
 	r.writing.Lock()
 	defer r.writing.Unlock()
-	r.notices = encode(r.notices, m)
+	r.notices = encode(r.notices, noticeOf(text))
 	if r.out.held {
 		return nil
 	}
 	return r.flushNotices()
+}
+
+func noticeOf(text string) *pgproto3.NoticeResponse {
+	return &pgproto3.NoticeResponse{Severity: "NOTICE", SeverityUnlocalized: "NOTICE", Code: "00000",
+		Message: strings.ReplaceAll(text, "\x00", "")}
 }
 
 // flushNotices writes the notices that wait; r.writing is held.

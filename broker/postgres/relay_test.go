@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,91 +22,22 @@ import (
 	"hoop/recorder"
 )
 
-// words understands just the SQL that these tests send: statements end at
-// semicolons outside of quotes, words decide the rest. What it does not know is
-// unknown, as with the real one.
-type words struct{}
-
-var (
-	quotedText = regexp.MustCompile(`'[^']*'|\$\$.*?\$\$`)
-	copyText   = regexp.MustCompile(`(?is)^\s*copy\s+(\(.*\)|[\w."]+)\s*(?:\(([^)]*)\))?\s*(to|from)\s+std(?:in|out)\s*(.*)$`)
-	tableWord  = regexp.MustCompile(`(?i)\b(?:from|join|into|update|table|only)\s+([\w.]+)`)
-)
-
-func (words) Statements(_ context.Context, text string) []sql.Statement {
-	blank := quotedText.ReplaceAllStringFunc(text, func(s string) string { return strings.Repeat("_", len(s)) })
-	var out []sql.Statement
-	for start := 0; start < len(text); {
-		end := strings.IndexByte(blank[start:], ';')
-		if end < 0 {
-			end = len(text) - start
-		}
-		if part := text[start : start+end]; strings.TrimSpace(part) != "" {
-			out = append(out, word(part, blank[start:start+end]))
-		}
-		start += end + 1
-	}
-	return out
-}
-
-func word(text, blank string) sql.Statement {
-	fields := strings.Fields(strings.ToLower(blank))
-	f := &policy.SQL{Kind: fields[0]}
-	for _, m := range tableWord.FindAllStringSubmatch(blank, -1) {
-		f.Tables = append(f.Tables, strings.ToLower(m[1]))
-	}
-	st := sql.Statement{Text: text, Facts: f}
-	switch fields[0] {
-	case "values", "table":
-		f.Kind, f.Effects = "select", []string{"read"}
-	case "select", "show", "fetch", "explain", "execute", "listen", "unlisten", "prepare", "declare", "close", "deallocate", "move":
-		f.Effects = []string{"read"}
-	case "insert", "update", "delete", "notify", "truncate":
-		f.Effects = []string{"write"}
-	case "begin", "commit", "rollback", "end", "savepoint", "release", "start":
-		f.Effects = []string{"transaction"}
-	case "set", "reset", "discard":
-		f.Effects, f.Settings = []string{"session"}, []string{"some"}
-	case "create", "alter", "drop":
-		f.Kind, f.Effects = fields[0]+"_"+fields[1], []string{"ddl"}
-	case "do", "call":
-		f.Effects = []string{"code"}
-	case "copy":
-		m := copyText.FindStringSubmatch(text)
-		cp := &sql.CopyFacts{Table: strings.ToLower(m[1]), To: strings.EqualFold(m[3], "to"), Format: "text", Delimiter: "\t", Null: `\N`}
-		if strings.HasPrefix(m[1], "(") {
-			cp.Table, cp.Query = "", true
-		} else {
-			f.Tables = []string{cp.Table}
-		}
-		for _, c := range strings.Split(m[2], ",") {
-			if c = strings.TrimSpace(c); c != "" {
-				cp.Columns = append(cp.Columns, c)
-			}
-		}
-		if opts := strings.ToLower(m[4]); strings.Contains(opts, "csv") {
-			cp.Format, cp.Delimiter, cp.Null, cp.Quote, cp.Escape = "csv", ",", "", `"`, `"`
-			cp.Header = strings.Contains(opts, "header")
-		} else if strings.Contains(opts, "binary") {
-			cp.Format = "binary"
-		}
-		f.Kind = "copy_in"
-		f.Effects = []string{"write"}
-		if cp.To {
-			f.Kind, f.Effects = "copy_out", []string{"read"}
-		}
-		st.Copy = cp
-	default:
-		f.Kind, f.Unknown, f.Why = "unknown", true, "not understood"
-		st.SyntaxError, st.Position = fmt.Sprintf("syntax error at or near %q", fields[0]), 1
-	}
-	return st
-}
+// analyzer understands SQL as the broker does; starting it takes a second.
+var analyzer = sync.OnceValues(func() (*sql.Analyzer, error) { return sql.New(sql.Options{Workers: 1}) })
 
 // relayWorld is a world whose statements are understood.
 func relayWorld(t testing.TB, docs ...policy.Document) *world {
+	if len(docs) == 0 {
+		unknown := true
+		docs = []policy.Document{{Rules: []policy.RuleSpec{
+			{Name: "all", Effect: "allow"}, {Name: "even so", SQL: &policy.SQLSpec{Unknown: &unknown}, Effect: "allow"}}}}
+	}
 	w := newWorld(t, docs...)
-	w.engine.analyzer = words{}
+	a, err := analyzer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.engine.analyzer = a
 	return w
 }
 
@@ -162,8 +93,8 @@ func code(err error) string {
 	return fmt.Sprint(err)
 }
 
-// noDrop allows all but what names the table forbidden, and delete.
-func noDrop() policy.Document {
+// noDeletes allows all but deletes.
+func noDeletes() policy.Document {
 	return policy.Document{Rules: []policy.RuleSpec{
 		{Name: "no deletes", Actions: []string{"sql.delete"}, Effect: "deny", Reason: "rows are kept", Hint: "mark them instead"},
 		{Name: "all", Effect: "allow"},
@@ -171,7 +102,7 @@ func noDrop() policy.Document {
 }
 
 func TestDeniedStatementInSimpleQuery(t *testing.T) {
-	w := relayWorld(t, noDrop())
+	w := relayWorld(t, noDeletes())
 	superuser(t, `create table if not exists kept (id int); grant all on kept to app; truncate kept; insert into kept values (1), (2)`)
 	got := script(t, w.connString(""), `\set VERBOSITY verbose
 begin;
@@ -202,7 +133,7 @@ select 'on' as goes;
 }
 
 func TestOneEventPerStatement(t *testing.T) {
-	w := relayWorld(t, noDrop())
+	w := relayWorld(t, noDeletes())
 	superuser(t, `drop table if exists kept; create table kept (id int); grant all on kept to app`)
 	c := pgxConn(t, w.connString(""))
 	ctx := t.Context()
@@ -241,7 +172,7 @@ func TestOneEventPerStatement(t *testing.T) {
 	}
 	for _, ev := range w.events.of(recorder.ActionDecided) {
 		f := finished[ev.Action]
-		s := seen{ev.Action, strings.TrimSpace(ev.Text), f.Outcome, f.Code, f.Rows}
+		s := seen{ev.Action, strings.Trim(ev.Text, " ;"), f.Outcome, f.Code, f.Rows}
 		if ev.Outcome != "" {
 			s.Outcome = ev.Outcome
 		}
@@ -263,7 +194,7 @@ func TestOneEventPerStatement(t *testing.T) {
 // TestPipelineWithADenial compares what follows a denial in a pipeline with
 // what follows a real error of PostgreSQL.
 func TestPipelineWithADenial(t *testing.T) {
-	w := relayWorld(t, noDrop())
+	w := relayWorld(t, noDeletes())
 	superuser(t, `drop table if exists kept, log; create table kept (id int); create table log (id int); grant all on kept, log to app`)
 	run := func(conn, bad string) []string {
 		superuser(t, `truncate kept, log; insert into kept values (1)`)
@@ -313,7 +244,7 @@ func TestPipelineWithADenial(t *testing.T) {
 // A name that an earlier segment defined must not get the verdict of a later
 // definition that failed.
 func TestVerdictBelongsToTheTextThatRuns(t *testing.T) {
-	w := relayWorld(t, noDrop())
+	w := relayWorld(t, noDeletes())
 	superuser(t, `drop table if exists kept; create table kept (id int); grant all on kept to app; insert into kept values (1)`)
 	c := pgxConn(t, w.connString(""))
 	ctx := t.Context()
@@ -366,7 +297,7 @@ func (w *world) compile(doc policy.Document) *policy.Policy {
 // A statement that SQL prepared under a name that the protocol used before is
 // not run on the verdict of the old text.
 func TestPrepareInSQLTakesTheName(t *testing.T) {
-	w := relayWorld(t, noDrop())
+	w := relayWorld(t, noDeletes())
 	superuser(t, `drop table if exists kept; create table kept (id int); grant all on kept to app; insert into kept values (1)`)
 	c := pgxConn(t, w.connString("")).PgConn()
 	ctx := t.Context()
@@ -452,5 +383,36 @@ func TestSlowResultGoesOn(t *testing.T) {
 	leaks(t, "the portal", got)
 	if strings.Count(got, "***-**-100") != 3 {
 		t.Errorf("got %q", got)
+	}
+}
+
+// EXECUTE of SQL is judged by what it runs, once the target has that.
+func TestExecuteInSQL(t *testing.T) {
+	w := relayWorld(t, policy.Document{Rules: []policy.RuleSpec{
+		{Name: "no writing", SQL: &policy.SQLSpec{Effects: []string{"write"}}, Actions: []string{"sql.execute"}, Effect: "deny"},
+		{Name: "all", Effect: "allow"}}})
+	superuser(t, `drop table if exists kept; create table kept (id int); grant all on kept to app; insert into kept values (1)`)
+	got := script(t, w.connString(""), `\set VERBOSITY terse
+prepare r as select 'reads'; execute r;
+prepare d as delete from kept;
+execute d;
+prepare r as delete from kept;
+execute r;
+execute nobody;
+select 1 \; prepare one as select 'of one' \; execute one;
+`)
+	for _, want := range []string{"reads", "denied by policy", "of one", "already exists"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("without %q:\n%s", want, got)
+		}
+	}
+	_, c := transparent(t, w)
+	superuser(t, "grant all on kept to trust_user")
+	S := string(frame('S'))
+	got = string(talk(t, c, []byte(simple("prepare p as select 1")+simple("deallocate p")+parse("p", "delete from kept")+S+simple("execute p")+
+		simple("prepare q as select 1")+simple("deallocate q; prepare q as delete from kept; execute q")+
+		parse("x", "execute z")+bindTo("", "x", 0)+S+simple("prepare z as delete from kept")+parse("", "execute z")+bindTo("", "", 0)+execute("", 0)+S), 9))
+	if n := superuser(t, `select count(*) from kept`); n != "1" {
+		t.Errorf("a statement ran on the verdict of another:\n%q", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"hoop/broker"
+	"hoop/broker/approval"
 	"hoop/policy"
 	"hoop/policy/sql"
 	"hoop/recorder"
@@ -29,6 +30,8 @@ type requests struct {
 	action      broker.Action
 	verb        string // of the last action, and its kind
 	kind        string
+	asked       *sql.Statement   // that the last action is for
+	meaning     approval.Meaning // of the last that was held
 	// reshaped is true once an Execute of this segment may have changed how
 	// text is read: the target reports it no sooner than at Sync.
 	reshaped bool
@@ -161,7 +164,7 @@ func (c *requests) forward(msg []byte, e *entry) {
 // refuse sends the target something that fails in the place of a message, and
 // has the client read why.
 func (c *requests) refuse(msg []byte, p *problem) {
-	kind := msg[0]
+	kind := c.flow.buf[c.flow.pos] // msg may be stale: the message may have waited
 	if kind == typeQuery || kind == typeFunctionCall {
 		e := c.queue.entry(kind)
 		e.denied = p.frame()
@@ -260,13 +263,18 @@ func (c *requests) decide(ctx context.Context, st *sql.Statement, params []recor
 		return nil, err
 	}
 	c.up.running.Store(t.Number)
-	return &ticket{Ticket: t, facts: st.Facts, copy: st.Copy}, nil
+	k := &ticket{Ticket: t, facts: st.Facts, copy: st.Copy}
+	if st.Prepared != nil {
+		k.prepares = st
+	}
+	return k, nil
 }
 
 func (c *requests) prepareAction(st *sql.Statement, params []recorder.Param, exact []byte) {
 	if c.kind != st.Facts.Kind || c.verb == "" {
 		c.kind, c.verb = st.Facts.Kind, "sql."+st.Facts.Kind
 	}
+	c.asked = st
 	c.action = broker.Action{Action: policy.Action{Verb: c.verb, Text: st.Text, SQL: st.Facts}, Params: params, Exact: exact}
 }
 
@@ -275,9 +283,12 @@ func (c *requests) prepareAction(st *sql.Statement, params []recorder.Param, exa
 func (c *requests) passes(st *sql.Statement) {
 	switch st.Facts.Kind {
 	case "prepare":
-		c.queue.locked(func() { c.queue.names.forget(false, sqlName(st.Text, "prepare")) })
+		c.queue.locked(func() {
+			c.queue.names.forget(false, st.Name)
+			c.queue.names.claim(st.Name, st)
+		})
 	case "declare":
-		c.queue.locked(func() { c.queue.names.forget(true, sqlName(st.Text, "declare")) })
+		c.queue.locked(func() { c.queue.names.forget(true, st.Name) })
 	}
 	if reshapes(st.Facts) {
 		c.reshaped = true

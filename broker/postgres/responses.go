@@ -129,7 +129,7 @@ func (p *responses) streams(kind byte) (bool, error) {
 	switch kind {
 	case 'D':
 		e, err := p.expect(kind, typeQuery, typeExecute)
-		if err != nil || e.view != nil {
+		if err != nil || e.view != nil || e.capture != nil {
 			return false, err
 		}
 		p.rows++
@@ -167,6 +167,9 @@ func (p *responses) done(agreed bool) {
 
 // message handles one whole frame.
 func (p *responses) message(ctx context.Context, kind byte, msg []byte) error {
+	if e := p.current(); e != nil && e.capture != nil && !asynchronous(kind) {
+		return p.captured(kind, msg, e)
+	}
 	switch kind {
 	case 'D':
 		return p.dataRow(ctx, msg)
@@ -208,6 +211,9 @@ func (p *responses) message(ctx context.Context, kind byte, msg []byte) error {
 		return fmt.Errorf("%w: the target sent %q, which has no place in a session", errProtocol, kind)
 	}
 }
+
+// asynchronous messages come at any time and answer nothing.
+func asynchronous(kind byte) bool { return kind == 'N' || kind == 'S' || kind == 'A' }
 
 // agreed handles the plain answers to Parse, Bind and Close.
 func (p *responses) agreed(kind byte, msg []byte, of byte) error {
@@ -258,6 +264,9 @@ func (p *responses) complete(kind byte, msg []byte) error {
 		p.queue.copyIn = false
 		switch {
 		case kind != 's':
+			if t != nil && t.prepares != nil {
+				p.queue.names.prepared(t.prepares)
+			}
 			p.finish(t, outcome("ok", ""))
 		case e.of != nil:
 			e.of.suspended = true

@@ -179,10 +179,18 @@ func (p *startupPacket) keySize() int {
 	return cancelKeyOf30
 }
 
+// welcome appends what comes before everything else, once.
+func (l *lobby) welcome(dst []byte) []byte {
+	if l.admitted {
+		return dst
+	}
+	l.admitted = true
+	return encode(l.packet.negotiation(dst), &pgproto3.AuthenticationOk{})
+}
+
 // greet tells the client that it is in, and all that the target told of itself.
-func (e *Engine) greet(client net.Conn, p *startupPacket, c *cancellable, up *upstream) error {
-	buf := p.negotiation(nil)
-	buf = encode(buf, &pgproto3.AuthenticationOk{})
+func (e *Engine) greet(l *lobby, client net.Conn, c *cancellable, up *upstream) error {
+	buf := l.welcome(nil)
 	for _, name := range slices.Sorted(maps.Keys(up.params)) {
 		buf = encode(buf, &pgproto3.ParameterStatus{Name: name, Value: up.params[name]})
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"hoop/broker"
+	"hoop/broker/approval"
 	"hoop/policy"
 	"hoop/recorder"
 )
@@ -384,13 +385,16 @@ func TestSlowStartup(t *testing.T) {
 // waiter is an Approver that waits as long as it may.
 type waiter struct{ waiting, ended chan error }
 
-func (w *waiter) Await(ctx context.Context, _ *broker.Session, _ *broker.Action, _ policy.Verdict) error {
+func (w *waiter) Await(ctx context.Context, _ *approval.Request, _ func(context.Context, *approval.Approval) error) (*approval.Permit, error) {
 	w.waiting <- nil
 	<-ctx.Done()
 	err := context.Cause(ctx)
 	w.ended <- err
-	return err
+	return nil, err
 }
+
+func (*waiter) AddPreview(string, *approval.Preview) {}
+func (*waiter) Counts(string) bool                   { return true }
 
 func waitingWorld(t *testing.T) (*world, *waiter) {
 	w := newWorld(t, policy.Document{Rules: []policy.RuleSpec{{Name: "ask", Effect: "require_approval",

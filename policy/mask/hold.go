@@ -142,7 +142,7 @@ func accountStart(plain []byte) int {
 		if !isLetter(plain[p]) || !isLetter(plain[p+1]) || !isDigit(plain[p+2]) || !isDigit(plain[p+3]) {
 			continue
 		}
-		size := ibanLength(lower(plain[p]), lower(plain[p+1]))
+		size := ibanLength(plain[p], plain[p+1])
 		if size == 0 || p > 0 && isWordByte(plain[p-1]) && plain[p-1] < utf8.RuneSelf {
 			continue
 		}

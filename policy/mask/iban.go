@@ -1,12 +1,14 @@
 package mask
 
+import "strings"
+
 // account checks for an IBAN (ISO 13616-1) whose country code stands at p: in
 // one piece or in groups of four, all capitals or all small.
 func (s *scanner) account(p int) {
 	if s.closed(p) {
 		return
 	}
-	size := ibanLength(lower(s.text[p]), lower(s.text[p+1]))
+	size := ibanLength(s.text[p], s.text[p+1])
 	if size == 0 {
 		return
 	}
@@ -70,46 +72,30 @@ func ibanDigit(c byte, small bool) (value, shift int, ok bool) {
 	return 0, 0, false
 }
 
-// ibanLength gives the length of an IBAN by its country, 0 for no such country
-// (SWIFT IBAN registry).
-func ibanLength(a, b byte) int {
-	switch string([]byte{a, b}) {
-	case "no":
-		return 15
-	case "be":
-		return 16
-	case "dk", "fo", "fi", "gl", "nl", "sd", "fk":
-		return 18
-	case "mk", "si":
-		return 19
-	case "at", "ba", "ee", "kz", "lt", "lu", "xk", "mn":
-		return 20
-	case "hr", "lv", "li", "ch":
-		return 21
-	case "bg", "bh", "cr", "ge", "de", "ie", "me", "rs", "gb", "va":
-		return 22
-	case "gi", "il", "iq", "tl", "ae", "om", "so":
-		return 23
-	case "ad", "cz", "md", "pk", "ro", "sa", "sk", "es", "se", "tn", "vg":
-		return 24
-	case "pt", "st", "ly":
-		return 25
-	case "is", "tr":
-		return 26
-	case "fr", "gr", "it", "mr", "mc", "sm", "bi", "dj":
-		return 27
-	case "al", "az", "by", "cy", "do", "gt", "hu", "lb", "pl", "sv", "ni":
-		return 28
-	case "br", "eg", "ps", "qa", "ua":
-		return 29
-	case "jo", "kw", "mu", "ye":
-		return 30
-	case "mt", "sc":
-		return 31
-	case "lc":
-		return 32
-	case "ru":
-		return 33
+// ibanCountries lists countries by the length of their IBANs (SWIFT IBAN
+// registry).
+func ibanCountries() map[uint8]string {
+	return map[uint8]string{
+		15: "no", 16: "be", 18: "dk fo fi gl nl sd fk", 19: "mk si", 20: "at ba ee kz lt lu xk mn",
+		21: "hr lv li ch", 22: "bg bh cr ge de ie me rs gb va", 23: "gi il iq tl ae om so",
+		24: "ad cz md pk ro sa sk es se tn vg", 25: "pt st ly", 26: "is tr", 27: "fr gr it mr mc sm bi dj",
+		28: "al az by cy do gt hu lb pl sv ni", 29: "br eg ps qa ua", 30: "jo kw mu ye", 31: "mt sc",
+		32: "lc", 33: "ru",
 	}
-	return 0
 }
+
+// ibanLengths holds them by country: both letters, five bits each.
+var ibanLengths = makeIBANLengths()
+
+func makeIBANLengths() (lengths [1 << 10]uint8) {
+	for size, countries := range ibanCountries() {
+		for _, c := range strings.Fields(countries) {
+			lengths[int(c[0]&0x1f)<<5|int(c[1]&0x1f)] = size
+		}
+	}
+	return lengths
+}
+
+// ibanLength gives the length of an IBAN by the letters of its country, 0 for
+// no such country.
+func ibanLength(a, b byte) int { return int(ibanLengths[int(a&0x1f)<<5|int(b&0x1f)]) }

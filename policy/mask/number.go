@@ -31,7 +31,7 @@ func (s *scanner) numbers(p int) {
 			p++
 			continue
 		}
-		if n := s.dateAt(p); n > 0 {
+		if n := s.dateAt(p) + s.addressAt(p); n > 0 {
 			p += n
 			continue
 		}
@@ -63,6 +63,28 @@ func (s *scanner) dateAt(p int) int {
 		}
 	}
 	return size
+}
+
+// addressAt gives the length of an IPv4 address at p, 0 where there is none.
+func (s *scanner) addressAt(p int) int {
+	end := p
+	for part := range 4 {
+		n := run(s.text[end:], setDigit, 4)
+		if n == 0 || n > 3 || n == 3 && s.text[end] > '2' {
+			return 0
+		}
+		if end += n; part == 3 {
+			break
+		}
+		if end == len(s.text) || s.text[end] != '.' {
+			return 0
+		}
+		end++
+	}
+	if end < len(s.text) && (glues(s.text[end]) && end+1 < len(s.text) && isDigit(s.text[end+1]) || isDigit(s.text[end])) {
+		return 0
+	}
+	return end - p
 }
 
 // split parses groups of digits from p on.

@@ -133,27 +133,44 @@ func (s *scanner) block(b, next *block, c carry, at int) carry {
 	for ; m != 0; m &= m - 1 {
 		s.account(at + bits.TrailingZeros64(m))
 	}
-	long, near := longNumbers(b, next, c)
-	for m := long &^ (long<<1 | c.long>>63); m != 0; m &= m - 1 {
-		s.numbers(at + bits.TrailingZeros64(m))
+	n := longNumbers(b, next, c)
+	for m := n.long &^ (n.long<<1 | c.long>>63); m != 0; m &= m - 1 {
+		if i := bits.TrailingZeros64(m); n.enough(b, next, i) {
+			s.numbers(at + i)
+		}
 	}
-	return carry{digit: b.digit, near: near, long: long}
+	return carry{digit: b.digit, near: n.near, long: n.long}
 }
 
 // after shifts the bits of the bytes that stand n places further on into place.
 func after(m, next uint64, n int) uint64 { return m>>n | next<<(64-n) }
 
-// longNumbers marks the bytes with which eight or more digits and separators
-// begin; a separator counts within two bytes of a digit. Beyond the block it
-// counts always: the verifier looks closer.
-func longNumbers(b, next *block, c carry) (long, near uint64) {
-	near = b.sep & (b.digit<<1 | c.digit>>63 | after(b.digit, next.digit, 1))
+// numberMasks says where in a block, and the one after it, numbers may be.
+type numberMasks struct {
+	near          uint64 // separators beside a digit
+	part, nextOne uint64 // digits, and separators within two bytes of one
+	long          uint64 // with these begin eight or more such bytes
+}
+
+// longNumbers makes the masks. In the next block separators count always: the
+// verifier looks closer.
+func longNumbers(b, next *block, c carry) (n numberMasks) {
+	n.near = b.sep & (b.digit<<1 | c.digit>>63 | after(b.digit, next.digit, 1))
 	nextNear := next.sep & (next.digit>>1 | b.digit>>63)
-	far := b.sep & (near<<1 | c.near>>63 | near>>1 | nextNear<<63)
-	m, n := b.digit|near|far, next.digit|next.sep
-	m, n = m&after(m, n, 1), n&(n>>1)
-	m, n = m&after(m, n, 2), n&(n>>2)
-	return m & after(m, n, 4), near
+	far := b.sep & (n.near<<1 | c.near>>63 | n.near>>1 | nextNear<<63)
+	n.part, n.nextOne = b.digit|n.near|far, next.digit|next.sep
+	m, k := n.part, n.nextOne
+	m, k = m&after(m, k, 1), k&(k>>1)
+	m, k = m&after(m, k, 2), k&(k>>2)
+	n.long = m & after(m, k, 4)
+	return n
+}
+
+// enough reports whether the bytes from i on hold as many digits as the
+// shortest number, or go on beyond what is known.
+func (n *numberMasks) enough(b, next *block, i int) bool {
+	size := bits.TrailingZeros64(^after(n.part, n.nextOne, i))
+	return size == blockSize || bits.OnesCount64(after(b.digit, next.digit, i)&(1<<size-1)) >= minNumber
 }
 
 // literal checks the literals that may have their fingerprint at p.

@@ -1,0 +1,16 @@
+create table people (id int primary key, name text, born date, photo bytea, doc jsonb, tags text[]);
+insert into people select i, 'person ' || i || E' tab\there \\ backslash', date '1950-01-01' + i, decode(md5(i::text), 'hex'), jsonb_build_object('i', i), array['a', null, 'b"' || i] from generate_series(1, 5000) i;
+create table big (x text);
+insert into big select repeat(md5(i::text), 100) from generate_series(1, 2000) i;
+create table parent (a int) partition by list (a);
+create table child1 partition of parent for values in (1);
+insert into parent values (1), (1);
+create view grown as select * from people where born > '1960-01-01';
+create function twice(int) returns int language sql immutable as 'select 2 * $1';
+create index on people (twice(id));
+create sequence counter start 7;
+select nextval('counter');
+create table child (p int references people, v int generated always as (p * 2) stored);
+insert into child select i from generate_series(1, 100) i;
+select lo_from_bytea(424242, 'a large object');
+grant select on people to public;

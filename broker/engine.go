@@ -43,6 +43,7 @@ type Denial struct {
 	Message string // what was refused, and why
 	Hint    string // what to do about it
 	Rule    string // the rule that decided; "" where none matched
+	Err     error  // what it came from, for the engine; may be nil
 }
 
 func (d *Denial) Error() string {
@@ -52,10 +53,13 @@ func (d *Denial) Error() string {
 	return d.Message + " (rule " + d.Rule + ")"
 }
 
+// Unwrap gives what the denial came from.
+func (d *Denial) Unwrap() error { return d.Err }
+
 func asDenial(err error, rule string) *Denial {
 	var d *Denial
 	if errors.As(err, &d) {
 		return d
 	}
-	return &Denial{Code: CodeUnavailable, Message: err.Error(), Rule: rule}
+	return &Denial{Code: CodeUnavailable, Message: err.Error(), Rule: rule, Err: err}
 }

@@ -221,7 +221,7 @@ func refused(err error, v *policy.Verdict) *Denial {
 	if !errors.As(err, &r) {
 		return asDenial(err, v.Rule)
 	}
-	d := &Denial{Code: CodeDenied, Rule: v.Rule, Message: r.Error()}
+	d := &Denial{Code: CodeDenied, Rule: v.Rule, Message: r.Error(), Err: r.Why}
 	switch {
 	case r.State == approval.Denied:
 		d.Hint = "talk to " + r.By + "; running it again asks again"

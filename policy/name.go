@@ -27,6 +27,10 @@ func isBare(s string) bool {
 	return s != ""
 }
 
+// SplitName reads a dotted name, as facts carry them, into its parts as the
+// catalog has them.
+func SplitName(s string) ([]string, error) { return splitName(s) }
+
 // splitName reads a dotted SQL name into its parts, unquoted and folded as
 // PostgreSQL folds identifiers (ASCII letters only, as in a UTF-8 database).
 func splitName(s string) ([]string, error) {

@@ -94,7 +94,7 @@ func (f *flow) listen(ctx context.Context, again func() error) error {
 // most.
 func (f *flow) early(ctx context.Context) error {
 	if f.end >= maxEarly {
-		return sleep(ctx, stillWaiting)
+		return pause(ctx, stillWaiting)
 	}
 	if err := f.src.SetReadDeadline(time.Now().Add(stillWaiting)); err != nil {
 		return err
@@ -111,7 +111,7 @@ func (f *flow) early(ctx context.Context) error {
 	return err
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
@@ -137,7 +137,7 @@ func (l *lobby) Hold(ctx context.Context, notice string) error {
 		if err := l.say(notice); err != nil {
 			return fmt.Errorf("%w: %w", errClientGone, err)
 		}
-		if err := sleep(ctx, stillWaiting); err == nil {
+		if err := pause(ctx, stillWaiting); err == nil {
 			break
 		}
 	}

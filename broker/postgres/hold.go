@@ -133,15 +133,14 @@ type lobby struct {
 // Hold tells the client that it is who it is, and then why it waits: clients
 // show notices only after AuthenticationOk. That it leaves ends ctx: see watch.
 func (l *lobby) Hold(ctx context.Context, notice string) error {
-	for ctx.Err() == nil {
+	for {
 		if err := l.say(notice); err != nil {
 			return fmt.Errorf("%w: %w", errClientGone, err)
 		}
 		if err := pause(ctx, stillWaiting); err == nil {
-			break
+			return nil
 		}
 	}
-	return nil
 }
 
 func (l *lobby) say(notice string) error {

@@ -1,0 +1,126 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+)
+
+// narrow terminals have the list above the detail instead of beside it.
+const narrow = 110
+
+// draw makes the whole screen: heading, body, two lines at the foot.
+func (m *Model) draw() string {
+	body := max(1, m.height-3)
+	var rows []string
+	switch {
+	case m.help:
+		rows = m.drawHelp()
+	case m.screen == sessions:
+		rows = m.drawSessions(body)
+	case m.screen == timeline:
+		rows = m.drawTimeline(body)
+	default:
+		rows = m.drawApprovals(body)
+	}
+	for len(rows) < body {
+		rows = append(rows, "")
+	}
+	out := append([]string{m.heading()}, rows[:body]...)
+	out = append(out, m.footer()...)
+	for i := range out {
+		out[i] = cell(out[i], m.width)
+	}
+	return strings.Join(out, "\n")
+}
+
+func (m *Model) heading() string {
+	var name string
+	switch m.screen {
+	case sessions:
+		name = fmt.Sprintf("sessions (%d)", len(m.shownSessions()))
+	case timeline:
+		name = "session " + m.detail.ID
+	default:
+		name = fmt.Sprintf("approvals (%d pending)", m.pending())
+	}
+	if f := m.filter[m.screen]; f != "" {
+		name += " /" + visible(f)
+	}
+	link := m.look.good.Render("●")
+	if m.offline != nil {
+		link = m.look.bad.Render("○ reconnecting")
+	}
+	left := m.look.title.Render(" hoop · " + name)
+	right := fmt.Sprintf("%s  %s %s", visible(m.opts.Me), visible(m.opts.Broker), link)
+	return spread(left, right, m.width)
+}
+
+// footer is the notice or question, and the keys with the command that does
+// the same as the last action.
+func (m *Model) footer() []string {
+	first := m.notice
+	switch {
+	case m.prompt != nil:
+		first = m.look.title.Render(m.prompt.ask+": ") + m.prompt.text + "▏"
+	case m.offline != nil && first == "":
+		first = m.look.bad.Render("cannot reach the broker: ") + one(m.offline.Error())
+	case first != "":
+		first = one(first)
+	}
+	keys := make([]string, 0, 6)
+	for i, b := range m.keys() {
+		if i < 5 || b.key == "?" || b.key == "q" {
+			keys = append(keys, b.key+" "+b.does)
+		}
+	}
+	if m.prompt != nil {
+		keys = []string{"enter do it", "esc leave it"}
+	}
+	second := m.look.faint.Render(strings.Join(keys, " · "))
+	if m.command != "" {
+		second = spread(second, m.look.faint.Render("$ "+one(m.command)), m.width)
+	}
+	return []string{first, second}
+}
+
+func (m *Model) drawHelp() []string {
+	rows := []string{"", m.look.title.Render("  Keys that are valid here")}
+	for _, b := range m.keys() {
+		rows = append(rows, "    "+cell(b.key, 8)+b.does)
+	}
+	return append(rows, "", "  Any key goes back.")
+}
+
+// spread puts one text at the left and one at the right of a line.
+func spread(left, right string, width int) string {
+	gap := width - plainWidth(left) - plainWidth(right)
+	if gap < 1 {
+		return left + " " + right
+	}
+	return left + strings.Repeat(" ", gap) + right
+}
+
+// beside joins two columns of rows.
+func beside(left, right []string, leftWidth, height int) []string {
+	out := make([]string, height)
+	for i := range out {
+		var l, r string
+		if i < len(left) {
+			l = left[i]
+		}
+		if i < len(right) {
+			r = right[i]
+		}
+		out[i] = cell(l, leftWidth) + " │ " + r
+	}
+	return out
+}
+
+// window cuts a list so that the chosen row is in it.
+func window(rows []string, chosen, height int) []string {
+	if len(rows) <= height {
+		return rows
+	}
+	from := max(0, min(chosen-height/2, len(rows)-height))
+	return rows[from : from+height]
+}

@@ -1,0 +1,127 @@
+package tui
+
+import (
+	"context"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"hoop/broker/api"
+)
+
+// What the commands deliver.
+type (
+	tickMsg      time.Time
+	approvalsMsg []api.Approval
+	sessionsMsg  []api.Session
+	detailMsg    struct{ *api.SessionDetail }
+	eventMsg     api.ApprovalEvent
+	doneMsg      string // what was done, for the notice line
+	failedMsg    struct {
+		err     error
+		offline bool // nothing could be loaded, as against an action that failed
+	}
+)
+
+// pause is how often what has no stream is asked for again.
+const pause = 2 * time.Second
+
+func tick() tea.Cmd {
+	return tea.Tick(time.Second, func(t time.Time) tea.Msg { return tickMsg(t) })
+}
+
+// load fetches what the screen shows.
+func (m *Model) load() tea.Cmd {
+	m.loading = true
+	switch m.screen {
+	case sessions:
+		return m.loadSessions
+	case timeline:
+		id := m.detail.ID
+		return func() tea.Msg { return m.fetchSession(id) }
+	default:
+		return m.loadApprovals
+	}
+}
+
+func (m *Model) loadApprovals() tea.Msg {
+	found, err := m.src.Approvals(m.ctx, "")
+	if err != nil {
+		return failedMsg{err, true}
+	}
+	return approvalsMsg(found)
+}
+
+func (m *Model) loadSessions() tea.Msg {
+	found, err := m.src.Sessions(m.ctx, false, "", "", 200)
+	if err != nil {
+		return failedMsg{err, true}
+	}
+	return sessionsMsg(found)
+}
+
+func (m *Model) fetchSession(id string) tea.Msg {
+	s, err := m.src.Session(m.ctx, id)
+	if err != nil {
+		return failedMsg{err, true}
+	}
+	return detailMsg{s}
+}
+
+// watch keeps a stream of changes open, and opens it again when it breaks.
+func watch(ctx context.Context, src Source, send func(tea.Msg)) {
+	w, ok := src.(Watcher)
+	if !ok {
+		return
+	}
+	for ctx.Err() == nil {
+		err := w.WatchApprovals(ctx, func(e api.ApprovalEvent) { send(eventMsg(e)) })
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			send(failedMsg{err, true})
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// answer sends an answer for what was shown.
+func (m *Model) answer(a api.Approval, decision, comment string, grant time.Duration) tea.Cmd {
+	m.command = answerCommand(&a, decision, comment, grant)
+	return func() tea.Msg {
+		if err := m.src.Answer(m.ctx, &a, decision, comment, grant); err != nil {
+			return failedMsg{err, false}
+		}
+		word := map[string]string{"approve": "approved", "deny": "denied"}[decision]
+		return doneMsg(word + " " + a.ID)
+	}
+}
+
+func (m *Model) endSession(id, reason string) tea.Cmd {
+	m.command = "hoop sessions end " + id + " --reason " + quote(reason)
+	return func() tea.Msg {
+		if err := m.src.EndSession(m.ctx, id, reason); err != nil {
+			return failedMsg{err, false}
+		}
+		return doneMsg("ended session " + id)
+	}
+}
+
+// answerCommand is the command line that does the same.
+func answerCommand(a *api.Approval, decision, comment string, grant time.Duration) string {
+	if decision == "deny" {
+		return "hoop deny " + a.ID + " --reason " + quote(comment)
+	}
+	cmd := "hoop approve " + a.ID
+	if grant > 0 {
+		cmd += " --for " + grant.String()
+	}
+	if comment != "" {
+		cmd += " --comment " + quote(comment)
+	}
+	return cmd
+}

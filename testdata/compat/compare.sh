@@ -16,7 +16,7 @@ same() {
 
 peer() { # peer NAME: how to run it
 	case $1 in
-	node) echo node "$COMPAT/node/peer.js" ;;
+	node) echo "$COMPAT/node/peer.sh" ;;
 	java) echo java -cp /usr/share/java/postgresql.jar "$COMPAT/java/Peer.java" ;;
 	python) echo /usr/bin/python3 "$COMPAT/python/peer.py" ;;
 	*) echo "$COMPAT/$1.sh" ;;

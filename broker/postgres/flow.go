@@ -111,7 +111,7 @@ func (f *flow) flush() error {
 	}
 	_, err := f.dst.Write(b)
 	f.out = f.out[:0]
-	if cap(f.out) > keepOutput && f.skip == 0 {
+	if cap(f.out) > keepOutput*f.size && f.skip == 0 {
 		f.out = nil
 	}
 	return err

@@ -232,7 +232,7 @@ func (m *masker) replacement(c *columnPlan, value []byte, touched bool) (with []
 
 // grown keeps the scratch space for the next value.
 func (m *masker) grown(with []byte) {
-	if cap(with) > cap(m.scratch) && cap(with) <= keepOutput {
+	if cap(with) > cap(m.scratch) && cap(with) <= keepScratch {
 		m.scratch = with[:0]
 	}
 }

@@ -253,3 +253,33 @@ func TestDetectors(t *testing.T) {
 		}
 	}
 }
+
+// A result of many reads is looked at to its end: once, the detectors saw only
+// what the first read had brought, and the rest passed in clear.
+func TestDetectorsSeeEveryReadOfAResult(t *testing.T) {
+	d := labels()
+	d.Detectors = []policy.DetectorSpec{{Classes: []string{"*"}}}
+	c := pgxConn(t, relayWorld(t, d).connString(""))
+	const rows = 5000
+	for _, sql := range []string{
+		"select i, 'write to person' || i || '@example.org, not to ' || repeat('nobody ', 20) from generate_series(1, %d) i",
+		"copy (select i, 'write to person' || i || '@example.org, not to ' || repeat('nobody ', 20) from generate_series(1, %d) i) to stdout",
+	} {
+		var out bytes.Buffer
+		if strings.HasPrefix(sql, "copy") {
+			if _, err := c.PgConn().CopyTo(t.Context(), &out, fmt.Sprintf(sql, rows)); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			for _, r := range c.PgConn().ExecParams(t.Context(), fmt.Sprintf(sql, rows), nil, nil, nil, nil).Read().Rows {
+				out.Write(bytes.Join(r, []byte("\t")))
+			}
+		}
+		if n := strings.Count(out.String(), "@example.org"); n != 0 {
+			t.Errorf("%d of %d values came in clear: %s", n, rows, sql)
+		}
+		if n := strings.Count(out.String(), "write to "); n != rows {
+			t.Errorf("%d rows of %d: %s", n, rows, sql)
+		}
+	}
+}

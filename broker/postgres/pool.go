@@ -6,8 +6,12 @@ import "sync"
 const (
 	targetBuffer = 128 << 10
 	clientBuffer = 16 << 10
-	// keepOutput is the largest output buffer that a flow keeps after a flush.
-	keepOutput = 64 << 10
+	// keepOutput is the largest output buffer that a flow keeps after a flush,
+	// in sizes of its read buffer: what was read once, masked, fits. It goes
+	// when the flow is idle.
+	keepOutput = 3
+	// keepScratch is the most that is kept for one value.
+	keepScratch = 64 << 10
 )
 
 // buffers lends read buffers to flows that are not idle.

@@ -60,6 +60,7 @@ func (p *responses) fill() error {
 		f.armed = time.Time{} // wait moved the deadline
 	}
 	before := f.end - f.pos
+	p.masker.moved()
 	if err := f.fill(); err != nil {
 		return err
 	}

@@ -33,6 +33,10 @@ func (m *masker) row(f *flow, size int) error {
 	return m.walk(f, size)
 }
 
+// moved forgets the run of rows looked over: what lies in the buffer lies
+// elsewhere from now on, or is new.
+func (m *masker) moved() { m.runEnd = 0 }
+
 // scan has the detectors look over all complete DataRows that follow, at once.
 func (m *masker) scan(f *flow) {
 	end := f.pos

@@ -10,11 +10,13 @@ import (
 // Policy is every rule, label and mask in force, compiled. It never changes and
 // is safe for concurrent use. The zero value, and nil, deny everything.
 type Policy struct {
-	rules     []*rule
-	labels    []labelSet
-	masks     map[string]MaskSpec
-	detectors []detectorSet
-	digest    string
+	rules      []*rule
+	labels     []labelSet
+	masks      map[string]MaskSpec
+	detectors  []detectorSet
+	predicates map[string]Predicates
+	trusted    []TrustedFunction
+	digest     string
 }
 
 // Compile checks documents and makes them one policy. The error is Problems:
@@ -25,7 +27,7 @@ func Compile(docs []Document) (*Policy, error) {
 		return nil, err
 	}
 	check := &checker{}
-	p := &Policy{masks: map[string]MaskSpec{}}
+	p := &Policy{masks: map[string]MaskSpec{}, predicates: map[string]Predicates{}}
 	rules := &ruleCompiler{checker: check, conditions: conditions, names: map[string]bool{}}
 	for i := range docs {
 		check.document = i
@@ -45,6 +47,11 @@ func (p *Policy) add(check *checker, rules *ruleCompiler, doc *Document) {
 		p.labels = append(p.labels, check.labels(fmt.Sprintf("labels[%d]", i), &doc.Labels[i]))
 	}
 	check.masks(doc.Masks, p.masks)
+	check.predicates(doc.Predicates, p.predicates)
+	for i := range doc.OpaqueFunctions {
+		check.trusted(fmt.Sprintf("opaque_functions[%d]", i), &doc.OpaqueFunctions[i])
+		p.trusted = append(p.trusted, doc.OpaqueFunctions[i])
+	}
 	for i := range doc.Detectors {
 		p.detectors = append(p.detectors, check.detector(fmt.Sprintf("detectors[%d]", i), &doc.Detectors[i]))
 	}

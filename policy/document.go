@@ -8,6 +8,14 @@ type Document struct {
 	// Masks tells, per label or detector class, how values are replaced. A
 	// label without an entry uses the one named "default", else redact.
 	Masks map[string]MaskSpec `yaml:"masks,omitempty"`
+	// Predicates tells, per label or prefix of labels with one trailing "*", what
+	// conditions, sorting and grouping may show of values that are masked: allow,
+	// equality (with constants, the default), require_approval or deny. The
+	// entry "default" is for labels without one.
+	Predicates map[string]string `yaml:"predicates,omitempty"`
+	// OpaqueFunctions are functions in languages that nobody analyses whose
+	// bodies somebody has read and trusts.
+	OpaqueFunctions []TrustedFunction `yaml:"opaque_functions,omitempty"`
 	// Detectors tells which classes are looked for in values that no label
 	// covers, per connection.
 	Detectors []DetectorSpec `yaml:"detectors,omitempty"`

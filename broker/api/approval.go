@@ -17,23 +17,30 @@ type Approval struct {
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires"`
 	Ended   time.Time `json:"ended,omitzero"`
+	Why     string    `json:"why,omitempty"` // it was cancelled
 
-	Session    string       `json:"session,omitempty"`
-	Connection string       `json:"connection"`
-	Protocol   string       `json:"protocol"`
-	Requester  string       `json:"requester"`
-	Chain      policy.Chain `json:"chain"`
-	Client     string       `json:"client,omitempty"`
-	Reason     string       `json:"reason,omitempty"` // the requester's
-	Ticket     string       `json:"ticket,omitempty"`
+	Session     string       `json:"session,omitempty"`
+	Connection  string       `json:"connection"`
+	Protocol    string       `json:"protocol"`
+	Requester   string       `json:"requester"`
+	RequesterID string       `json:"requester_id"`
+	Chain       policy.Chain `json:"chain"`
+	Client      string       `json:"client,omitempty"`
+	Reason      string       `json:"reason,omitempty"` // the requester's
+	Ticket      string       `json:"ticket,omitempty"`
+	ForSec      int64        `json:"for_seconds,omitempty"` // asked for; 0 is once
 
 	Verb   string           `json:"verb"`
 	Text   string           `json:"text,omitempty"`
 	Params []recorder.Param `json:"params,omitempty"`
 	SQL    *policy.SQL      `json:"sql,omitempty"`
-	Labels []string         `json:"labels,omitempty"`
-	// Digest is what an answer signs: SHA-256 over connection, session, chain,
-	// exact bytes, objects and labels, in hexadecimal.
+	Exact  []byte           `json:"exact,omitempty"` // SHA-256 of encoded parameters and text
+	// Objects, Settings and Labels are what the text depends on at the target:
+	// relations with their OIDs, role and search_path.
+	Objects  []string `json:"objects,omitempty"`
+	Settings []string `json:"settings,omitempty"`
+	Labels   []string `json:"labels,omitempty"`
+	// Digest is what an answer signs, in hexadecimal: see CheckDigest.
 	Digest string `json:"digest"`
 
 	Rule       string   `json:"rule"`
@@ -43,6 +50,7 @@ type Approval struct {
 	Quorum     int      `json:"quorum"`
 
 	Answers []Answer         `json:"answers,omitempty"`
+	Grant   string           `json:"grant,omitempty"` // that it left
 	Preview *Preview         `json:"preview,omitempty"`
 	History *ApprovalHistory `json:"history,omitempty"`
 
@@ -60,6 +68,7 @@ type Answer struct {
 	ForSec    int64     `json:"for_seconds,omitempty"` // a grant for so long
 	Key       []byte    `json:"key"`                   // Ed25519, RFC 8032
 	Signature []byte    `json:"signature"`
+	Via       string    `json:"via,omitempty"` // page: signed by the broker for a browser
 }
 
 // Preview is what the broker found out, under its own limits, before anything
@@ -90,7 +99,7 @@ type AnswerRequest struct {
 
 // ApprovalEvent is one line of the stream GET /v1/approvals/watch.
 type ApprovalEvent struct {
-	Event    string    `json:"event"` // opened, answered, ended or ping
+	Event    string    `json:"event"` // opened, changed, answered, ended or ping
 	Approval *Approval `json:"approval,omitempty"`
 }
 
@@ -106,7 +115,11 @@ type Grant struct {
 	Approvers  []string     `json:"approvers"`
 	Created    time.Time    `json:"created"`
 	Expires    time.Time    `json:"expires"`
-	Uses       int          `json:"uses"`
+	Uses       int          `json:"uses"` // since the broker started
+	Rule       string       `json:"rule"`
+	Reason     string       `json:"reason,omitempty"`
+	Ticket     string       `json:"ticket,omitempty"`
+	BreakGlass bool         `json:"break_glass,omitempty"`
 }
 
 // AccessRequest asks to open a connection for a while: POST /v1/requests.
@@ -116,4 +129,11 @@ type AccessRequest struct {
 	Reason     string `json:"reason"`
 	Ticket     string `json:"ticket,omitempty"`
 	BreakGlass bool   `json:"break_glass,omitempty"`
+}
+
+// AccessAnswer is what came of an AccessRequest: an approval that waits, or a
+// grant where the glass was broken, or neither where policy asks for none.
+type AccessAnswer struct {
+	Approval *Approval `json:"approval,omitempty"`
+	Grant    *Grant    `json:"grant,omitempty"`
 }

@@ -19,6 +19,9 @@ import (
 // Client calls a broker. Its Dialer says where it is and proves who calls.
 type Client struct {
 	Dialer *tunnel.Dialer
+	// Sign signs with the key of the caller's login: answers to approvals need
+	// it. It may be nil where none are given.
+	Sign func(ctx context.Context, message []byte) ([]byte, error)
 }
 
 // maxBody bounds what is read of an answer, in bytes.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hoop/broker"
+	"hoop/broker/approval"
 	"hoop/broker/identity"
 	"hoop/policy"
 	"hoop/policy/sql"
@@ -38,6 +39,8 @@ type Handler struct {
 	Analyzer Analyzer
 	Tunnels  *tunnel.Server
 	Recorder broker.Recorder
+	// Approvals is where approvals are answered.
+	Approvals *approval.Desk
 	Info     func() Info
 	// User names the role that a connection uses at its target.
 	User   func(credential string) string
@@ -67,6 +70,14 @@ func (h *Handler) Routes() http.Handler {
 	mux.HandleFunc("GET /v1/sessions/{id}", h.as(h.session))
 	mux.HandleFunc("POST /v1/sessions/{id}/end", h.as(h.endSession))
 	mux.HandleFunc("POST /v1/explain", h.as(h.explain))
+	mux.HandleFunc("GET /v1/approvals", h.as(h.approvals))
+	mux.HandleFunc("GET /v1/approvals/watch", h.as(h.watchApprovals))
+	mux.HandleFunc("GET /v1/approvals/{id}", h.as(h.approval))
+	mux.HandleFunc("POST /v1/approvals/{id}/answer", h.as(h.answerApproval))
+	mux.HandleFunc("DELETE /v1/approvals/{id}", h.as(h.withdrawApproval))
+	mux.HandleFunc("POST /v1/requests", h.as(h.requestAccess))
+	mux.HandleFunc("GET /v1/grants", h.as(h.grants))
+	mux.HandleFunc("DELETE /v1/grants/{id}", h.as(h.revokeGrant))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		h.fail(w, &Error{Status: http.StatusNotFound, Code: CodeNotFound, Message: "there is no such path in this API"})
 	})

@@ -36,6 +36,13 @@ func (d *Desk) MayAnswer(a *Approval, who *Approver) error {
 	return mayAnswer(a, who, &spec)
 }
 
+// Concerns reports whether somebody may see an approval or a grant because the
+// rule names them under the policy in force.
+func (d *Desk) Concerns(rule string, p *policy.Principal) bool {
+	spec, ok := d.policy().Approval(rule)
+	return ok && entitled(&spec, p)
+}
+
 func mayAnswer(a *Approval, who *Approver, spec *policy.ApprovalSpec) error {
 	p := &who.Principal
 	switch {

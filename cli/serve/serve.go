@@ -23,12 +23,14 @@ import (
 
 	"hoop/broker"
 	"hoop/broker/api"
+	"hoop/broker/approval"
 	"hoop/broker/config"
 	"hoop/broker/credential"
 	"hoop/broker/identity"
 	"hoop/broker/issuer"
 	"hoop/broker/postgres"
 	"hoop/broker/store"
+	"hoop/policy"
 	"hoop/policy/sql"
 	"hoop/recorder"
 	"hoop/tunnel"
@@ -55,6 +57,7 @@ type Instance struct {
 	recorder *recorder.Log
 	store    *store.Store
 	logins   *identity.Logins
+	desk     *approval.Desk
 	tunnels  *tunnel.Server
 	analyzer *sql.Analyzer
 	handler  *api.Handler
@@ -171,7 +174,7 @@ func (i *Instance) newVerifier(cfg *config.Config) (*identity.Verifier, error) {
 	return identity.NewVerifier(identity.Config{Issuers: issuers, Workloads: cfg.Ident.Workloads, Replays: i.store, Log: i.log})
 }
 
-func (i *Instance) openBroker(context.Context) error {
+func (i *Instance) openBroker(ctx context.Context) error {
 	cfg := i.config.Load()
 	st, err := cfg.State()
 	if err != nil {
@@ -190,6 +193,10 @@ func (i *Instance) openBroker(context.Context) error {
 		return err
 	}
 	i.closer(i.analyzer.Close)
+	ready := make(chan struct{})
+	if err := i.openApprovals(ctx, st, ready); err != nil {
+		return err
+	}
 	i.broker = broker.New(broker.Options{
 		Engines: map[string]broker.Engine{
 			"postgres": postgres.New(postgres.Options{Analyzer: i.analyzer, Logger: i.log, HandshakeTimeout: cfg.Limits.Handshake.Or(10 * time.Second)}),
@@ -198,19 +205,50 @@ func (i *Instance) openBroker(context.Context) error {
 		Secret: func(ctx context.Context, name string) (*broker.Secret, error) {
 			return i.secrets.Load().secret(ctx, name)
 		},
-		MaskKey: key, Logger: i.log, Strict: cfg.Audit.Durability == "strict", MaxSessions: cfg.Limits.Sessions,
+		Approvals: i.desk,
+		MaskKey:   key, Logger: i.log, Strict: cfg.Audit.Durability == "strict", MaxSessions: cfg.Limits.Sessions,
 	})
 	i.broker.Reload(st)
+	close(ready)
 	i.tunnels = tunnel.NewServer(tunnel.Options{ResumeWindow: cfg.Limits.ResumeWindow.Or(2 * time.Minute), Logger: i.log})
 	i.handler = i.newHandler()
+	return nil
+}
+
+// openApprovals comes before the broker that it is a part of, and of which it
+// needs the policy in force once that is ready.
+func (i *Instance) openApprovals(ctx context.Context, st *broker.State, ready <-chan struct{}) error {
+	var err error
+	i.desk, err = approval.New(ctx, approval.Config{
+		State: i.store, Recorder: i.recorder, Log: i.log,
+		Policy: func() *policy.Policy {
+			select {
+			case <-ready:
+				return i.broker.Policy()
+			default:
+				return st.Policy
+			}
+		},
+		GrantEnded: func(id, reason string) {
+			select {
+			case <-ready:
+				i.broker.EndGrant(id, reason)
+			case <-i.base.Done():
+			}
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("open the approvals: %w", err)
+	}
+	i.closer(func() error { i.desk.Close(); return nil })
 	return nil
 }
 
 func (i *Instance) newHandler() *api.Handler {
 	return &api.Handler{
 		Broker: i.broker, Logins: i.logins, Verifier: i.verifier.Load, History: recorder.NewReader(AuditDir(i.config.Load())),
-		LoginTTL: func() time.Duration { return i.config.Load().Ident.LoginTTL.Or(time.Hour) },
-		Analyzer: i.analyzer, Tunnels: i.tunnels, Recorder: i.recorder, Info: i.info,
+		LoginTTL:  func() time.Duration { return i.config.Load().Ident.LoginTTL.Or(time.Hour) },
+		Approvals: i.desk, Analyzer: i.analyzer, Tunnels: i.tunnels, Recorder: i.recorder, Info: i.info,
 		User:   func(name string) string { return i.config.Load().Credentials[name].User },
 		Health: i.recorder.Health, Logger: i.log, Base: i.base,
 	}

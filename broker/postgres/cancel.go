@@ -15,8 +15,10 @@ import (
 	"hoop/recorder"
 )
 
-// cancellable is a session that a CancelRequest can name by a process ID and
-// key that the broker made; the target's own never leave the broker.
+// cancellable is a session that a CancelRequest can name by a process ID and a
+// key that the broker made; the target's own key never leaves the broker. The
+// process ID is the target's where it is free: clients compare it with
+// pg_backend_pid(), with pg_stat_activity and with who sent a notification.
 type cancellable struct {
 	pid     uint32
 	key     []byte
@@ -38,7 +40,7 @@ type cancels struct {
 	byPID map[uint32]*cancellable
 }
 
-// add makes a process ID and a key of size bytes for a session.
+// add finds a process ID and makes a key of size bytes for a session.
 func (cs *cancels) add(s *broker.Session, up *upstream, size int) (*cancellable, error) {
 	c := &cancellable{key: make([]byte, size), session: s, up: up}
 	_, _ = rand.Read(c.key) // never fails
@@ -47,14 +49,15 @@ func (cs *cancels) add(s *broker.Session, up *upstream, size int) (*cancellable,
 	if cs.byPID == nil {
 		cs.byPID = map[uint32]*cancellable{}
 	}
+	c.pid = up.pid
 	for range 100 {
-		var b [4]byte
-		_, _ = rand.Read(b[:])
-		c.pid = binary.BigEndian.Uint32(b[:]) >> 1 // clients print it as a positive int32
 		if _, taken := cs.byPID[c.pid]; c.pid != 0 && !taken {
 			cs.byPID[c.pid] = c
 			return c, nil
 		}
+		var b [4]byte
+		_, _ = rand.Read(b[:])
+		c.pid = binary.BigEndian.Uint32(b[:]) >> 1 // clients print it as a positive int32
 	}
 	return nil, errors.New("no free process ID for a cancel key")
 }

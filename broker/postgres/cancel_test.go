@@ -189,3 +189,24 @@ func TestCancelNeedsItsRecord(t *testing.T) {
 		t.Errorf("a closed session was cancelled: %v", err)
 	}
 }
+
+// Clients compare the process ID that they were given with what the server
+// says of itself; two sessions on targets with equal ones still differ.
+func TestProcessIDIsTheTargets(t *testing.T) {
+	w := relayWorld(t)
+	conn := pgxConn(t, w.connString(""))
+	var pid uint32
+	if err := conn.QueryRow(t.Context(), "select pg_backend_pid()").Scan(&pid); err != nil {
+		t.Fatal(err)
+	}
+	if got := conn.PgConn().PID(); got != pid {
+		t.Fatalf("the client was given process ID %d, the target says %d", got, pid)
+	}
+	c, err := w.engine.cancels.add(w.session("alice", "pg"), &upstream{pid: pid}, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.pid == pid {
+		t.Fatal("two sessions have one process ID")
+	}
+}

@@ -29,7 +29,7 @@ as() {
 
 as direct psql -X -q -d postgres -c 'create database pgx_test'
 as direct psql -X -q -d pgx_test -c 'create extension hstore; create extension ltree; create domain uint64 as numeric(20,0)'
-for way in direct through; do
+for way in ${PGX_WAYS:-direct through}; do
 	# shellcheck disable=SC2016
 	as "$way" sh -c 'PGX_TEST_DATABASE="host=$PGHOST port=$PGPORT user=$PGUSER password=$PGPASSWORD dbname=pgx_test sslmode=disable" \
 		PGDATABASE=pgx_test go test -p 1 -count 1 -timeout 15m -json ./...' >"$work/$way.json" 2>"$work/$way.err" || true

@@ -262,7 +262,7 @@ set client_encoding = utf8;
 \encoding
 select U&'\00e9';
 reset client_encoding;
-set standard_conforming_strings = off;
+set standard_conforming_strings = on;
 select 'a\tb';
 reset all;
 show search_path;

@@ -79,6 +79,7 @@ func (p *responses) copyColumns(ctx context.Context, v *view, t *ticket, n int) 
 		}
 	}
 	p.masker.detectors = v.detectors
+	p.masker.moved()
 	p.masker.ready()
 	if t.copy.Query || v.catalog == nil {
 		return columns, nil
@@ -153,15 +154,7 @@ func (p *responses) copyOutData(msg []byte) error {
 	if _, err := p.expect('d', typeQuery, typeExecute); err != nil {
 		return err
 	}
-	p.flow.commit()
-	out, err := p.copied.data(p.flow.out, msg[headerSize:])
-	if err != nil {
-		return err
-	}
-	p.flow.sent += int64(len(out) - len(p.flow.out))
-	p.flow.out = out
-	p.flow.omit(len(msg))
-	return nil
+	return p.copied.frame(&p.flow, len(msg))
 }
 
 // copyDone handles CopyDone, before which an unfinished row must be told.

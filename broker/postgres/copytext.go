@@ -20,12 +20,17 @@ type copyMasker struct {
 	quote   byte
 	escape  byte
 	null    []byte
+	seeking bool // some column is looked at by detectors
+	// runs is true where detectors may look over many rows at once: no delimiter
+	// joins two values into one or looks like a part of them.
+	runs bool
 
 	row     []byte // of the row under way, when it came in parts
 	out     []byte
-	value   []byte
-	quoted  bool // state of the csv scan at the end of row
-	escaped bool // the last byte escapes the next
+	value   []byte // of the field under way, decoded
+	field   []byte // what stands for it, encoded
+	quoted  bool   // state of the csv scan at the end of row
+	escaped bool   // the last byte escapes the next
 }
 
 func newCopyMasker(cp *sql.CopyFacts, columns []columnPlan, m *masker) *copyMasker {
@@ -36,6 +41,10 @@ func newCopyMasker(cp *sql.CopyFacts, columns []columnPlan, m *masker) *copyMask
 		c.quote = one(cp.Quote, '"')
 		c.escape = one(cp.Escape, c.quote)
 	}
+	for i := range columns {
+		c.seeking = c.seeking || columns[i].seek != nowhere
+	}
+	c.runs = bytes.IndexByte([]byte("\t,;|"), c.delim) >= 0
 	return c
 }
 
@@ -44,6 +53,22 @@ func one(s string, otherwise byte) byte {
 		return s[0]
 	}
 	return otherwise
+}
+
+// frame handles the CopyData of size bytes at the flow's position.
+func (m *copyMasker) frame(f *flow, size int) error {
+	if done, err := m.whole(f, size); done || err != nil {
+		return err
+	}
+	f.commit()
+	out, err := m.data(f.out, f.buf[f.pos+headerSize:f.pos+size])
+	if err != nil {
+		return err
+	}
+	f.sent += int64(len(out) - len(f.out))
+	f.out = out
+	f.omit(size)
+	return nil
 }
 
 // data appends the rows that end in the data of one CopyData message to dst,
@@ -84,11 +109,12 @@ func (m *copyMasker) end(dst []byte) ([]byte, error) {
 // rowEnd gives the length of the rest of the row, with its newline, or -1. In
 // text format a newline within a value is written as \n; in csv it is quoted.
 func (m *copyMasker) rowEnd(data []byte) int {
-	if !m.csv {
-		if i := bytes.IndexByte(data, '\n'); i >= 0 {
-			return i + 1
-		}
+	n := bytes.IndexByte(data, '\n') + 1
+	if !m.csv && n == 0 {
 		return -1
+	}
+	if n > 0 && (!m.csv || !m.quoted && !m.escaped && bytes.IndexByte(data[:n], m.quote) < 0) {
+		return n
 	}
 	for i, b := range data {
 		switch {
@@ -118,67 +144,133 @@ func (m *copyMasker) emit(dst, row []byte) ([]byte, error) {
 		return appendCopyData(dst, row), nil
 	}
 	m.out = m.out[:0]
+	special := m.special(line)
 	for i := range m.columns {
-		n, ok := m.fieldEnd(line)
-		if !ok || (n == len(line)) != (i == len(m.columns)-1) {
-			return nil, fmt.Errorf("%w: a row of copy data has other fields than the target said", errProtocol)
+		n, quoted, err := m.fieldOf(i, line, special)
+		if err != nil {
+			return nil, err
 		}
 		if i > 0 {
 			m.out = append(m.out, m.delim)
 		}
-		m.field(&m.columns[i], line[:n])
+		if with, changed := m.masked(&m.columns[i], line[:n], quoted, true); changed {
+			m.out = append(m.out, with...)
+		} else {
+			m.out = append(m.out, line[:n]...)
+		}
 		line = line[min(n+1, len(line)):]
 	}
 	return appendCopyData(dst, append(m.out, ending...)), nil
 }
 
-// fieldEnd gives the length of the field at the start of line; ok is false for
-// one whose quotes do not end.
-func (m *copyMasker) fieldEnd(line []byte) (n int, ok bool) {
+// whole looks at the CopyData of size bytes at the flow's position, where that
+// is one whole row, and lets it pass, changed in place where lengths stay. ok
+// is false where it is not.
+func (m *copyMasker) whole(f *flow, size int) (ok bool, err error) {
+	row := f.buf[f.pos : f.pos+size]
+	data := row[headerSize:]
+	if len(m.row) > 0 || m.header || len(m.columns) == 0 || string(data) == "\\.\n" {
+		return false, nil
+	}
+	if n := m.rowEnd(data); n != len(data) || n == 0 {
+		m.quoted, m.escaped = false, false
+		return false, nil
+	}
+	if m.seeking && m.runs && f.pos >= m.masker.runEnd {
+		m.masker.scan(f, 'd')
+	}
+	w := rowWriter{flow: f, row: row, base: f.pos}
+	at, end := headerSize, size-1
+	special := m.special(data)
+	for i := range m.columns {
+		n, quoted, err := m.fieldOf(i, row[at:end], special)
+		if err != nil {
+			return false, err
+		}
+		touched := !m.runs || m.masker.touched(w.base+at, w.base+at+n)
+		if with, changed := m.masked(&m.columns[i], row[at:at+n], quoted, touched); changed {
+			w.text(at, at+n, with)
+		}
+		at = min(at+n+1, end)
+	}
+	w.end()
+	return true, nil
+}
+
+// special reports whether a row holds what gives other bytes another meaning.
+func (m *copyMasker) special(row []byte) bool {
+	if m.csv {
+		return bytes.IndexByte(row, m.quote) >= 0
+	}
+	return bytes.IndexByte(row, '\\') >= 0
+}
+
+// fieldOf gives the length of column i's field at the start of line, and
+// whether it must be decoded. The last field ends the line, and no other does.
+func (m *copyMasker) fieldOf(i int, line []byte, special bool) (n int, quoted bool, err error) {
+	ok := true
+	if special {
+		n, quoted, ok = m.fieldEnd(line)
+	} else if n = bytes.IndexByte(line, m.delim); n < 0 {
+		n = len(line)
+	}
+	if !ok || (n == len(line)) != (i == len(m.columns)-1) {
+		return 0, false, fmt.Errorf("%w: a row of copy data has other fields than the target said", errProtocol)
+	}
+	return n, quoted, nil
+}
+
+// fieldEnd gives the length of the field at the start of line, and whether it
+// holds quotes or escapes; ok is false for one whose quotes do not end.
+func (m *copyMasker) fieldEnd(line []byte) (n int, special, ok bool) {
 	quoted, escaped := false, false
 	for i, b := range line {
 		switch {
 		case escaped:
 			escaped = false
 		case !m.csv && b == '\\':
-			escaped = true
+			escaped, special = true, true
 		case quoted && b == m.escape && m.escape != m.quote:
 			escaped = true
 		case m.csv && b == m.quote:
-			quoted = !quoted
+			quoted, special = !quoted, true
 		case b == m.delim && !quoted:
-			return i, true
+			return i, special, true
 		}
 	}
-	return len(line), !quoted
+	return len(line), special, !quoted
 }
 
-// field appends one field to the row, masked where the plan says so.
-func (m *copyMasker) field(c *columnPlan, field []byte) {
-	if c.method == nil && c.seek == nowhere || bytes.Equal(field, m.null) {
-		m.out = append(m.out, field...)
-		return
+// masked gives what stands for a field, as it is written, where the plan
+// changes it. What it returns is overwritten by the next call. An escape may
+// hide a value from detectors, or make one of two.
+func (m *copyMasker) masked(c *columnPlan, field []byte, special, touched bool) (with []byte, changed bool) {
+	if c.method == nil && (c.seek == nowhere || !touched && !special) || bytes.Equal(field, m.null) {
+		return nil, false
 	}
-	m.value = m.decode(m.value[:0], field)
-	with, changed, null := m.replace(c)
-	switch {
-	case !changed:
-		m.out = append(m.out, field...)
-	case null:
-		m.out = append(m.out, m.null...)
-	default:
-		m.out = m.encode(m.out, with)
+	value := field
+	if special {
+		m.value = m.decode(m.value[:0], field)
+		value = m.value
 	}
+	with, changed, null := m.replace(c, value)
+	if null {
+		return m.null, changed
+	}
+	if changed {
+		m.field = m.encode(m.field[:0], with)
+	}
+	return m.field, changed
 }
 
-func (m *copyMasker) replace(c *columnPlan) (with []byte, changed, null bool) {
+func (m *copyMasker) replace(c *columnPlan, value []byte) (with []byte, changed, null bool) {
 	if c.method != nil {
 		c.masked++
-		with, null = c.method.Apply(m.masker.scratch[:0], m.value, c.kind, false)
+		with, null = c.method.Apply(m.masker.scratch[:0], value, c.kind, false)
 		m.masker.grown(with)
 		return with, true, null
 	}
-	with, changed = m.masker.detectors.MaskText(m.masker.scratch[:0], m.value, mask.Context{Name: c.name}, m.masker.found)
+	with, changed = m.masker.detectors.MaskText(m.masker.scratch[:0], value, mask.Context{Name: c.name}, m.masker.found)
 	m.masker.grown(with)
 	return with, changed, false
 }

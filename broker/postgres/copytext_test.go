@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"hoop/policy"
 	"hoop/policy/mask"
 	"hoop/policy/sql"
 )
@@ -97,6 +98,82 @@ func FuzzCopyData(f *testing.F) {
 		}
 		if want := strings.Repeat(line([]byte("[redacted]")), 3); rowsOf(t, got) != want {
 			t.Fatalf("got %q, want %q", rowsOf(t, got), want)
+		}
+	})
+}
+
+// copied sends data through a masker as PostgreSQL does, a frame for each row
+// and many frames at once.
+func copied(m *copyMasker, data string) ([]byte, error) {
+	f, out := testFlow(nil, nil, 64)
+	for _, row := range strings.SplitAfter(data, "\n") {
+		if row != "" {
+			f.buf = appendCopyData(f.buf, []byte(row))
+		}
+	}
+	f.end = len(f.buf)
+	for f.pos < f.end {
+		_, size, _, err := f.next()
+		if err == nil {
+			err = m.frame(f, size)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	rest, err := m.end(nil)
+	if err != nil {
+		return nil, err
+	}
+	f.put(rest)
+	err = f.flush()
+	return out.got.Bytes(), err
+}
+
+// Rows looked at where they lie, many at once, come out as rows looked at field
+// by field, whatever stands beside a value.
+func FuzzCopyRuns(f *testing.F) {
+	f.Add("call 078-05-1120 now", "4111111111111111", "x", byte(0), false)
+	f.Add("tab\t4111111111111111\n", `a\b@example.org`, "n", byte(1), false)
+	f.Add("a@example.org", "say \"4111111111111111\"", "", byte(2), true)
+	f.Add("4111", "1111", "11111111", byte(3), false)
+	f.Add("password=", "hunter22hunter22", "-----BEGIN RSA PRIVATE KEY-----", byte(4), true)
+	d, err := mask.NewDetectors([]string{"*"}, func(string) (*mask.Method, error) { return mask.NewMethod(policy.MaskSpec{Method: "redact"}, nil) })
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, a, b, c string, delim byte, isCSV bool) {
+		cp := copyOf(map[bool]string{true: "csv", false: "text"}[isCSV])
+		cp.Delimiter = string("\t,;|- :0"[delim%8])
+		fresh := func() *copyMasker {
+			columns := make([]columnPlan, 3)
+			columns[0].seek, columns[1].seek = inText, inText
+			columns[2] = columnPlan{method: method(t, "partial"), kind: mask.Text, label: "l"}
+			m := &masker{detectors: d}
+			m.ready()
+			return newCopyMasker(cp, columns, m)
+		}
+		var data []byte
+		w := fresh()
+		for _, values := range [][]string{{a, b, c}, {b, c, a}, {c, a, b}} {
+			for i, v := range values {
+				if i > 0 {
+					data = append(data, w.delim)
+				}
+				data = w.encode(data, []byte(v))
+			}
+			data = append(data, '\n')
+		}
+		slow, serr := feed(fresh(), string(data), 3)
+		fast, ferr := copied(fresh(), string(data))
+		if serr != nil || ferr != nil {
+			if (serr == nil) != (ferr == nil) {
+				t.Fatalf("%q: %v, but %v", data, serr, ferr)
+			}
+			return
+		}
+		if got, want := rowsOf(t, fast), rowsOf(t, slow); got != want {
+			t.Fatalf("%q became\n%q, by itself\n%q", data, got, want)
 		}
 	})
 }

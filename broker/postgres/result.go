@@ -24,7 +24,7 @@ func (p *responses) dataRow(ctx context.Context, msg []byte) error {
 // pass, changed where the plan says so: in place where lengths stay.
 func (m *masker) row(f *flow, size int) error {
 	if m.plan.seeking && f.pos >= m.runEnd {
-		m.scan(f)
+		m.scan(f, 'D')
 	}
 	if !m.plan.labelled && !m.touched(f.pos, f.pos+size) && !m.plan.digits {
 		f.pass(size)
@@ -37,12 +37,13 @@ func (m *masker) row(f *flow, size int) error {
 // elsewhere from now on, or is new.
 func (m *masker) moved() { m.runEnd = 0 }
 
-// scan has the detectors look over all complete DataRows that follow, at once.
-func (m *masker) scan(f *flow) {
+// scan has the detectors look over all complete frames of a kind that follow,
+// at once.
+func (m *masker) scan(f *flow, of byte) {
 	end := f.pos
 	for {
 		kind, size, err := frameSize(f.buf[end:f.end])
-		if err != nil || kind != 'D' || size == 0 || size > f.end-end {
+		if err != nil || kind != of || size == 0 || size > f.end-end {
 			break
 		}
 		end += size
@@ -124,10 +125,7 @@ func (w *rowWriter) cell(start, end int, with []byte, null bool) {
 		copy(w.row[start:end], with)
 		return
 	}
-	if !w.moved {
-		w.flow.commit()
-		w.moved, w.frame = true, len(w.flow.out)
-	}
+	w.move()
 	out := append(w.flow.out, w.row[w.from:start-4]...)
 	if null {
 		out = append(out, 0xff, 0xff, 0xff, 0xff)
@@ -137,6 +135,26 @@ func (w *rowWriter) cell(start, end int, with []byte, null bool) {
 	}
 	w.flow.out = out
 	w.from = end
+}
+
+// text replaces the text that lies from start to end of the row, which has no
+// length of its own.
+func (w *rowWriter) text(start, end int, with []byte) {
+	if len(with) == end-start && !w.moved {
+		copy(w.row[start:end], with)
+		return
+	}
+	w.move()
+	w.flow.out = append(append(w.flow.out, w.row[w.from:start]...), with...)
+	w.from = end
+}
+
+// move begins the row's copy in the flow's output.
+func (w *rowWriter) move() {
+	if !w.moved {
+		w.flow.commit()
+		w.moved, w.frame = true, len(w.flow.out)
+	}
 }
 
 func (w *rowWriter) end() {

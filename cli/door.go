@@ -48,7 +48,8 @@ const socketName = ".s.PGSQL.5432"
 func (a *App) openDoor(c *api.Client, conn *api.Connection, o doorOptions) (*door, error) {
 	d := &door{client: c, conn: conn, events: o.events}
 	if d.events == nil {
-		d.events = func(string, string) {}
+		tell := a.listenEvents(conn.Name, "text")
+		d.events = func(event, reason string) { tell(event, reason, nil) }
 	}
 	if err := d.listenTCP(o); err != nil {
 		return nil, err

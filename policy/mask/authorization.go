@@ -39,8 +39,9 @@ func decodesToPair(token []byte) bool {
 
 // crypt checks for a password hash in the format of crypt(3) at p.
 func (s *scanner) crypt(p int) {
+	const longest = 256
 	end := p
-	for end < len(s.text) && (setAlnum.has(s.text[end]) || bytes.IndexByte([]byte("./$=,+-"), s.text[end]) >= 0) {
+	for end < min(len(s.text), p+longest) && (setAlnum.has(s.text[end]) || bytes.IndexByte([]byte("./$=,+-"), s.text[end]) >= 0) {
 		end++
 	}
 	if end-p >= 20 && bytes.Count(s.text[p:end], []byte("$")) >= 2 && random(s.text[p:end]) {
@@ -51,7 +52,7 @@ func (s *scanner) crypt(p int) {
 // pgpass checks for a line host:port:database:user:password (PostgreSQL,
 // "The Password File") of which p is where the database begins.
 func (s *scanner) pgpass(p int) {
-	line := s.text[p:]
+	line := s.text[p:min(len(s.text), p+maxURL)]
 	if n := bytes.IndexAny(line, "\r\n\\ \t\""); n >= 0 {
 		line = line[:n]
 	}

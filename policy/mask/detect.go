@@ -3,6 +3,7 @@ package mask
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -72,7 +73,7 @@ func (d *Detectors) enable(name string) error {
 }
 
 // few is how many findings a text may have before they need the heap.
-const few = 8
+const few = 4
 
 // Find appends what text holds to dst, in order and without overlaps.
 func (d *Detectors) Find(dst []Finding, text []byte, c Context) []Finding {
@@ -108,11 +109,7 @@ func resolve(fs []finding) []finding {
 	if len(fs) < 2 {
 		return fs
 	}
-	for i := 1; i < len(fs); i++ {
-		for j := i; j > 0 && fs[j].start < fs[j-1].start; j-- {
-			fs[j], fs[j-1] = fs[j-1], fs[j]
-		}
-	}
+	slices.SortStableFunc(fs, func(a, b finding) int { return a.start - b.start })
 	kept := fs[:1]
 	for _, f := range fs[1:] {
 		last := &kept[len(kept)-1]

@@ -18,8 +18,15 @@ func (s *scanner) jsonWebToken(p int) {
 	if c := s.before(p); setURL64.has(c) && c != '_' && c != '-' && !s.escaped(p) {
 		return
 	}
+	if p < s.noJWTEnd {
+		return
+	}
 	head := run(s.text[p:], setURL64, maxHeader)
 	end := p + head
+	if end == len(s.text) || s.text[end] != '.' {
+		s.noJWTEnd = end
+		return
+	}
 	parts := 1
 	for parts < 5 && end < len(s.text) && s.text[end] == '.' {
 		n := run(s.text[end+1:], setURL64, len(s.text))

@@ -81,11 +81,13 @@ func (x *index) slot(key uint32) *slot {
 	}
 }
 
+// has reports whether a literal may have the fingerprint.
+func (x *index) has(key uint32) bool {
+	return x.present[filterOf(key)/64]>>(filterOf(key)%64)&1 != 0
+}
+
 // lookup gives the first literal with the fingerprint, counted from 1, else 0.
 func (x *index) lookup(key uint32) uint16 {
-	if x.present[filterOf(key)/64]>>(filterOf(key)%64)&1 == 0 {
-		return 0
-	}
 	for i := slotOf(key); ; i = (i + 1) % slotCount {
 		s := &x.slots[i]
 		if s.first == 0 || s.key == key {
@@ -183,10 +185,10 @@ const bucketCount = 8 * printSets
 // pass: each goes where it widens what passes least, and may move again once
 // the others have their place.
 func (x *index) fillBuckets() {
-	var prints []print
+	var prints []imprint
 	for i := range x.literals {
 		l := &x.literals[i]
-		p := print{fold: l.fold}
+		p := imprint{fold: l.fold}
 		copy(p.bytes[:], l.text[l.offset:])
 		if !slices.Contains(prints, p) {
 			prints = append(prints, p)
@@ -205,12 +207,12 @@ func (x *index) fillBuckets() {
 		}
 	}
 	for _, p := range prints {
-		x.tables.addPrint(p)
+		x.tables.addImprint(p)
 	}
 }
 
-// print is a fingerprint, and the bucket it is in.
-type print struct {
+// imprint is a fingerprint, and the bucket it is in.
+type imprint struct {
 	bytes [fingerprint]byte
 	fold  bool
 	place int
@@ -223,13 +225,13 @@ type bucketSet struct {
 	cost    int
 }
 
-func (s *bucketSet) put(i int, p print, freq *[256]int) {
+func (s *bucketSet) put(i int, p imprint, freq *[256]int) {
 	s.bucket.add(p)
 	s.members = append(s.members, i)
 	s.cost = s.bucket.weight(freq)
 }
 
-func (s *bucketSet) remove(prints []print, i int, freq *[256]int) {
+func (s *bucketSet) remove(prints []imprint, i int, freq *[256]int) {
 	members := s.members
 	*s = bucketSet{members: members[:0]}
 	for _, k := range members {
@@ -242,7 +244,7 @@ func (s *bucketSet) remove(prints []print, i int, freq *[256]int) {
 }
 
 // cheapest gives the bucket that p widens least.
-func cheapest(sets *[bucketCount]bucketSet, p print, freq *[256]int) int {
+func cheapest(sets *[bucketCount]bucketSet, p imprint, freq *[256]int) int {
 	best, cost := 0, 1<<62
 	for b := range sets {
 		wider := sets[b].bucket
@@ -254,7 +256,7 @@ func cheapest(sets *[bucketCount]bucketSet, p print, freq *[256]int) int {
 	return best
 }
 
-func (t *tables) addPrint(p print) {
+func (t *tables) addImprint(p imprint) {
 	var one bucket
 	one.add(p)
 	set, bit := &t.prints[p.place/8], byte(1)<<(p.place%8)
@@ -273,7 +275,7 @@ func (t *tables) addPrint(p print) {
 // bucket holds, for each byte of a fingerprint, the halves that occur.
 type bucket [fingerprint]struct{ low, high uint16 }
 
-func (b *bucket) add(p print) {
+func (b *bucket) add(p imprint) {
 	for k, c := range p.bytes {
 		b[k].low |= 1 << (c & 15)
 		b[k].high |= 1 << (c >> 4)

@@ -24,10 +24,10 @@ func (s *scanner) numbers(p int) {
 	table := &s.d.index.tables.whole
 	for p < len(s.text) {
 		c := table[s.text[p]]
-		if c&(bitDigit|bitsSep) == 0 {
+		if c&(wholeDigit|wholeSep) == 0 {
 			break
 		}
-		if c&bitDigit == 0 {
+		if c&wholeDigit == 0 {
 			p++
 			continue
 		}

@@ -77,12 +77,11 @@ func trimSpace(text []byte, from, end int) int {
 // pem64 checks for a private key in base64 as a whole, as kubeconfig files
 // hold it: p is where "-----BEGIN" stands encoded.
 func (s *scanner) pem64(p int) {
-	n := run(s.text[p:], setB64, len(s.text))
 	var buf [96]byte
-	head := min(n, 120) &^ 3
-	m, err := base64.StdEncoding.Decode(buf[:], s.text[p:p+head])
-	if err != nil || !bytes.Contains(buf[:m], []byte("PRIVATE KEY")) {
+	head := run(s.text[p:], setB64, 120) &^ 3
+	n, err := base64.StdEncoding.Decode(buf[:], s.text[p:p+head])
+	if err != nil || !bytes.Contains(buf[:n], []byte("PRIVATE KEY")) {
 		return
 	}
-	s.found(privateKey, p, p+n)
+	s.found(privateKey, p, p+run(s.text[p:], setB64, len(s.text)))
 }

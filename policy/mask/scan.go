@@ -36,6 +36,7 @@ type scanner struct {
 	closedEnd  int // … to here lies in a key that was found
 
 	customEnd []int // by rule: matches that begin before it have been found
+	noJWTEnd  int   // no token begins before it
 	namesEnd  int   // names that end before it have been looked at
 
 	nameHints hints
@@ -123,7 +124,11 @@ type carry struct {
 // holds the masks of the 64 bytes after it.
 func (s *scanner) block(b, next *block, c carry, at int) carry {
 	for m := b.literal; m != 0; m &= m - 1 {
-		s.literal(at + bits.TrailingZeros64(m))
+		if p := at + bits.TrailingZeros64(m); p+fingerprint <= len(s.text) {
+			if key := foldedKey(s.text[p:]); s.d.index.has(key) {
+				s.literal(p, key)
+			}
+		}
 	}
 	for m := b.at; m != 0; m &= m - 1 {
 		s.atSign(at+bits.TrailingZeros64(m), 1)
@@ -173,13 +178,10 @@ func (n *numberMasks) enough(b, next *block, i int) bool {
 	return size == blockSize || bits.OnesCount64(after(b.digit, next.digit, i)&(1<<size-1)) >= minNumber
 }
 
-// literal checks the literals that may have their fingerprint at p.
-func (s *scanner) literal(p int) {
-	if p+fingerprint > len(s.text) {
-		return
-	}
+// literal checks the literals whose fingerprint, folded to key, stands at p.
+func (s *scanner) literal(p int, key uint32) {
 	x := s.d.index
-	for n := x.lookup(foldedKey(s.text[p:])); n != 0; n = x.next[n-1] {
+	for n := x.lookup(key); n != 0; n = x.next[n-1] {
 		l := &x.literals[n-1]
 		if start := p - l.offset; l.matches(s.text, start) {
 			s.announced(l, start)
@@ -226,6 +228,9 @@ func (s *scanner) announced(l *literal, p int) {
 
 // found keeps a finding.
 func (s *scanner) found(c class, start, end int) {
+	if c == privateKey || c == jwt { // whether or not it is looked for
+		s.closedFrom, s.closedEnd = start, end
+	}
 	if !s.d.enabled[c] {
 		return
 	}
@@ -234,9 +239,6 @@ func (s *scanner) found(c class, start, end int) {
 		s.n++
 	} else {
 		s.more = append(s.more, f)
-	}
-	if c == privateKey || c == jwt {
-		s.closedFrom, s.closedEnd = start, end
 	}
 }
 

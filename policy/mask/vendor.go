@@ -247,6 +247,10 @@ func keyFormats() []keyFormat {
 
 // key checks for a key of format f whose prefix lies at p.
 func (s *scanner) key(f *keyFormat, p int) {
+	start, ok := s.beforePrefix(f, p)
+	if !ok || start > 0 && setAlnum.has(s.text[start-1]) && !s.escaped(start) {
+		return
+	}
 	end := p + len(f.prefix)
 	n := run(s.text[end:], f.set, f.max+1)
 	for n > 0 && !setAlnum.has(s.text[end+n-1]) && s.text[end+n-1] != '=' {
@@ -256,10 +260,6 @@ func (s *scanner) key(f *keyFormat, p int) {
 		return
 	}
 	end += n
-	start, ok := s.beforePrefix(f, p)
-	if !ok || start > 0 && setAlnum.has(s.text[start-1]) && !s.escaped(start) {
-		return
-	}
 	if key := s.text[start:end]; random(key) || f.max-f.min <= looseLength && varied(key) {
 		s.found(apiKey, start, end)
 	}

@@ -134,6 +134,8 @@ func (m *Model) approvalText(a *api.Approval, width int) []string {
 	if a.SQL != nil {
 		add("does", a.SQL.Kind+" ["+strings.Join(a.SQL.Effects, " ")+"] "+strings.Join(a.SQL.Tables, ", "))
 	}
+	add("objects", strings.Join(a.Objects, ", "))
+	add("settings", strings.Join(a.Settings, ", "))
 	add("labels", strings.Join(a.Labels, ", "))
 	out = append(out, m.previewText(a, width)...)
 	if h := a.History; h != nil {

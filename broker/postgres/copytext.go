@@ -347,17 +347,21 @@ func digit(b byte) byte {
 
 // encodeText writes a value as PostgreSQL's CopyAttributeOutText does.
 func (m *copyMasker) encodeText(dst, value []byte) []byte {
-	for _, b := range value {
-		if at := bytes.IndexByte([]byte("\b\f\n\r\t\v"), b); at >= 0 {
-			dst = append(dst, '\\', "bfnrtv"[at])
+	from := 0 // value[from:i] is written as it is
+	for i, b := range value {
+		if b >= ' ' && b != '\\' && b != m.delim {
 			continue
 		}
-		if b == '\\' || b == m.delim {
+		dst = append(dst, value[from:i]...)
+		from = i
+		if at := bytes.IndexByte([]byte("\b\f\n\r\t\v"), b); at >= 0 {
+			dst = append(dst, '\\', "bfnrtv"[at])
+			from++
+		} else if b == '\\' || b == m.delim {
 			dst = append(dst, '\\')
 		}
-		dst = append(dst, b)
 	}
-	return dst
+	return append(dst, value[from:]...)
 }
 
 // decodeCSV takes quotes away.

@@ -62,7 +62,7 @@ func (a *App) clientOf(ctx context.Context, p *profile, tokenFile string) (*api.
 		return nil, nil, err
 	}
 	signed.Authorize, signed.Retry, signed.Notify = s.authorize, s.retry, a.tunnelEvent
-	return &api.Client{Dialer: signed}, s, nil
+	return &api.Client{Dialer: signed, Sign: s.sign}, s, nil
 }
 
 func (a *App) dialer(p *profile) (*tunnel.Dialer, error) {
@@ -229,6 +229,15 @@ func readToken(path string) (string, error) {
 func noToken(err error) error {
 	return &exitError{code: exitNoLogin, word: api.CodeUnauthenticated, err: fmt.Errorf("read the token: %w", err),
 		hint: "--token-file and HOOP_TOKEN_FILE name a file with a token of an issuer that the broker accepts"}
+}
+
+// sign signs with the login's own key.
+func (s *signer) sign(ctx context.Context, message []byte) ([]byte, error) {
+	x, err := s.secrets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return ed25519.Sign(x.Key, message), nil
 }
 
 // authorize signs one request on its TLS connection.

@@ -78,12 +78,38 @@ func (a *App) connect(cmd *cobra.Command, o *connectOptions) error {
 		return &exitError{code: exitFailure, word: "unsupported", err: fmt.Errorf("%s speaks %s, which this version cannot open", o.name, conn.Protocol)}
 	}
 	if o.noWait && conn.Effect == "require_approval" {
-		return &api.Error{Code: api.CodeApprovalRequired, Message: "opening " + o.name + " needs an approval", Rule: conn.Rule}
+		return a.askToOpen(ctx, c, o.name)
 	}
 	if o.listen {
 		return a.listen(ctx, c, conn, o)
 	}
 	return a.runCommand(ctx, c, conn, o)
+}
+
+// askToOpen asks for an hour's grant, unless that waits already, and does not
+// wait for it.
+func (a *App) askToOpen(ctx context.Context, c *api.Client, name string) error {
+	who, err := c.Whoami(ctx)
+	if err != nil {
+		return err
+	}
+	open, err := c.Approvals(ctx, "pending")
+	if err != nil {
+		return err
+	}
+	for i := range open {
+		if x := &open[i]; x.Connection == name && x.Kind == "session" && x.RequesterID == who.Principal.ID && x.Session == "" {
+			return pending(x)
+		}
+	}
+	got, err := c.RequestAccess(ctx, &api.AccessRequest{Connection: name, ForSec: 3600, Reason: "hoop connect --no-wait"})
+	if err != nil {
+		return err
+	}
+	if got.Approval == nil { // since a moment ago
+		return &api.Error{Code: api.CodeInternal, Message: "no approval is needed any more", Hint: "run the command again"}
+	}
+	return pending(got.Approval)
 }
 
 // untilHangup ends what listens when its terminal goes, so that no socket stays

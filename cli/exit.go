@@ -73,6 +73,8 @@ type failure struct {
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
 	Rule    string `json:"rule,omitempty"`
+	// Approval is the one that waits or decided.
+	Approval string `json:"approval,omitempty"`
 }
 
 // fail prints an error once, for people or scripts, and gives the exit code.
@@ -120,6 +122,7 @@ func classify(err error) failure {
 		f.Code, f.Exit, f.Hint = own.word, own.code, own.hint
 	case errors.As(err, &remote):
 		f.Code, f.Exit, f.Hint, f.Rule = remote.Code, exitOf(remote.Code), remote.Hint, remote.Rule
+		f.Approval = remote.Approval
 	case errors.As(err, &usage):
 		f.Code, f.Exit = api.CodeUsage, exitUsage
 	}

@@ -30,6 +30,9 @@ func (a *App) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
+// printLine prints one value as a line of JSON.
+func (a *App) printLine(v any) error { return json.NewEncoder(a.Out).Encode(v) }
+
 // printable makes control and direction characters visible, so that nothing
 // that somebody else wrote moves the reader's cursor.
 func printable(s string) string {

@@ -41,7 +41,7 @@ type Handler struct {
 	Recorder broker.Recorder
 	// Approvals is where approvals are answered.
 	Approvals *approval.Desk
-	Info     func() Info
+	Info      func() Info
 	// User names the role that a connection uses at its target.
 	User   func(credential string) string
 	Health func() error
@@ -120,16 +120,19 @@ func (h *Handler) whoami(w http.ResponseWriter, _ *http.Request, l *identity.Cal
 func (h *Handler) connections(w http.ResponseWriter, r *http.Request, l *identity.Caller) {
 	out := []Connection{}
 	for _, c := range h.Broker.List(h.caller(r, l)) {
-		out = append(out, h.describe(c))
+		out = append(out, h.describe(c, l))
 	}
 	h.answer(w, out)
 }
 
-func (h *Handler) describe(l broker.Listed) Connection {
-	c := l.Connection
+func (h *Handler) describe(found broker.Listed, l *identity.Caller) Connection {
+	c, effect := found.Connection, found.Verdict.Effect
+	if effect == policy.RequireApproval && h.Approvals.Opens(found.Verdict.Rule, c.Name, &l.Principal, l.Chain()) {
+		effect = policy.Allow
+	}
 	return Connection{
 		Name: c.Name, Protocol: c.Protocol, Labels: c.Labels, Database: c.Target.Database,
-		User: h.User(c.Credential), Effect: l.Verdict.Effect.String(), Rule: l.Verdict.Rule,
+		User: h.User(c.Credential), Effect: effect.String(), Rule: found.Verdict.Rule,
 	}
 }
 
@@ -137,7 +140,7 @@ func (h *Handler) connection(w http.ResponseWriter, r *http.Request, l *identity
 	name := r.PathValue("name")
 	for _, c := range h.Broker.List(h.caller(r, l)) {
 		if c.Connection.Name == name {
-			h.answer(w, h.describe(c))
+			h.answer(w, h.describe(c, l))
 			return
 		}
 	}

@@ -37,6 +37,8 @@ type Error struct {
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
 	Rule    string `json:"rule,omitempty"`
+	// Approval is the one that waits or decided, where the caller knows it.
+	Approval string `json:"approval,omitempty"`
 
 	cause error
 }

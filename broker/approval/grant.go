@@ -48,9 +48,31 @@ func (d *Desk) covered(q *Request) *Permit {
 	if !ok {
 		return nil
 	}
-	now, print := d.now(), ""
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	g, p := d.covering(q, &spec)
+	if g != nil {
+		g.Uses++
+	}
+	return p
+}
+
+// Opens reports whether a grant lets somebody open a connection that a rule
+// asks an approval for.
+func (d *Desk) Opens(rule, connection string, p *policy.Principal, chain policy.Chain) bool {
+	spec, ok := d.policy().Approval(rule)
+	if !ok {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	g, _ := d.covering(&Request{Kind: KindSession, Connection: connection, Principal: *p, Chain: chain, Rule: rule}, &spec)
+	return g != nil
+}
+
+// covering finds the grant that fits a request; d.mu is held.
+func (d *Desk) covering(q *Request, spec *policy.ApprovalSpec) (*Grant, *Permit) {
+	now, print := d.now(), ""
 	for _, g := range d.grants {
 		if g.Principal.ID != q.Principal.ID || g.Connection != q.Connection || !now.Before(g.Expires) || !slices.Equal(ids(g.Chain), ids(q.Chain)) {
 			continue
@@ -63,12 +85,11 @@ func (d *Desk) covered(q *Request) *Permit {
 		}
 		p := &Permit{Approval: g.Approval, Grant: g.ID, Approvers: g.Approvers(), Covered: true, BreakGlass: g.BreakGlass, Digest: q.Digest(),
 			answers: g.Answers, principal: &q.Principal}
-		if p.Satisfies(&spec) {
-			g.Uses++
-			return p
+		if p.Satisfies(spec) {
+			return g, p
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // fits reports whether a grant is for such a request. Breaking the glass opens

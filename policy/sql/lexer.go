@@ -287,7 +287,7 @@ func (l *lexer) number() token {
 		l.at += 1 + sign
 		l.digits()
 	}
-	if class[l.peek(0)] == classWord {
+	if c := l.peek(0); class[c] == classWord || c == '$' { // 0E0$0 is 0 and the name E0$0
 		return l.junk()
 	}
 	if kind == tokenInteger && !fitsInt32(l.text[start:l.at]) {
@@ -297,7 +297,7 @@ func (l *lexer) number() token {
 }
 
 func (l *lexer) junk() token {
-	for class[l.peek(0)] == classWord || class[l.peek(0)] == classDigit {
+	for class[l.peek(0)] == classWord || class[l.peek(0)] == classDigit || l.peek(0) == '$' {
 		l.at++
 	}
 	return tokenOdd

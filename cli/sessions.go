@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -87,10 +89,22 @@ func (a *App) showSession(s *api.SessionDetail) error {
 		if x.Code != "" {
 			outcome += " " + x.Code
 		}
-		rows = append(rows, []string{strconv.FormatUint(x.Event, 10), x.Time.Local().Format("15:04:05.000"), x.Effect, x.Rule,
+		rows = append(rows, []string{strconv.FormatUint(x.Event, 10), x.Time.Local().Format("15:04:05.000"), verdictOf(x), x.Rule,
 			outcome, strconv.FormatInt(x.Rows, 10), micros(x.Duration), maskedCounts(x.Masked), oneLine(x.Text, 100)})
 	}
 	return a.table(rows)
+}
+
+// verdictOf is the effect, and whose answer it took.
+func verdictOf(x *api.Action) string {
+	switch a := x.Approval; {
+	case a == nil:
+		return x.Effect
+	case a.State == "approved":
+		return fmt.Sprintf("approved by %s after %s", strings.Join(a.Approvers, ", "), time.Duration(a.WaitedMS)*time.Millisecond)
+	default:
+		return x.Effect + ", approval " + a.State
+	}
 }
 
 func maskedCounts(m map[string]int) string {

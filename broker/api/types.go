@@ -143,6 +143,8 @@ type Action struct {
 	Bytes    int64            `json:"bytes"`
 	Duration int64            `json:"duration_us"`
 	Masked   map[string]int   `json:"masked,omitempty"`
+	// Approval is the one that the statement waited for.
+	Approval *recorder.Approval `json:"approval,omitempty"`
 }
 
 // SessionDetail is a session with its actions: GET /v1/sessions/{id}.

@@ -22,3 +22,22 @@ func (w *World) sessionWith(statement string) string {
 	}
 	return found
 }
+
+// pending finds, in the audit log itself, an approval that was asked for and
+// has not ended; "" for none.
+func (w *World) pending() string {
+	found := ""
+	err := recorder.Scan(serve.AuditDir(w.Broker.Config()), 0, func(ev *recorder.Event) error {
+		switch {
+		case ev.Type == recorder.ApprovalRequested:
+			found = ev.Approval.ID
+		case ev.Type == recorder.ApprovalEnded && ev.Approval.ID == found:
+			found = ""
+		}
+		return nil
+	})
+	if err != nil {
+		return ""
+	}
+	return found
+}

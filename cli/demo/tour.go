@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 )
 
 // TourOptions says how to show the tour.
@@ -29,6 +30,8 @@ type step struct {
 	exit   int
 	shows  []string
 	hides  []string
+	// meanwhile are the steps of others, once this one waits for an answer.
+	meanwhile []step
 }
 
 // ErrTour is returned where a step did not show what it should.
@@ -49,14 +52,22 @@ func (w *World) Tour(ctx context.Context, o TourOptions) error {
 				return context.Cause(ctx)
 			}
 		}
-		out, code := w.run(ctx, &s)
-		_, _ = fmt.Fprint(o.Out, indent(out))
-		if err := s.check(out, code); err != nil {
+		if err := w.show(ctx, o, &s); err != nil {
 			return fmt.Errorf("step %d, %s: %w", n+1, s.title, err)
 		}
 	}
 	_, err = fmt.Fprintf(o.Out, "\nAll %d steps showed what they should.\nTry your own: hoop demo -- bash, then hoop connect demo-pg\n", len(steps))
 	return err
+}
+
+// show runs one step, prints what it gave and checks it.
+func (w *World) show(ctx context.Context, o TourOptions, s *step) error {
+	out, code, err := w.run(ctx, o, s)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprint(o.Out, indent(out))
+	return s.check(out, code)
 }
 
 // enter waits for a line. It reports false at the end of the input and when ctx
@@ -77,6 +88,10 @@ func enter(ctx context.Context, in *bufio.Reader) bool {
 
 func (w *World) announce(o TourOptions, n, of int, s *step) {
 	_, _ = fmt.Fprintf(o.Out, "\n%s\n", bold(o, fmt.Sprintf("%d/%d  %s", n, of, s.title)))
+	s.prompt(o)
+}
+
+func (s *step) prompt(o TourOptions) {
 	_, _ = fmt.Fprintf(o.Out, "%s\n", dim(o, "  "+s.person+"$ hoop "+quote(s.args)))
 }
 
@@ -120,9 +135,17 @@ func (w *World) steps(ctx context.Context) ([]step, error) {
 			shows: []string{"UPDATE 1"}},
 		{title: "A DELETE without WHERE never reaches the database", person: "alice", args: psql("DELETE FROM orders"), exit: 1,
 			shows: []string{"denied by policy", "no-unbounded-writes", "add a WHERE clause"}},
-		{title: "A DROP needs a second person", person: "alice", args: psql("DROP TABLE orders"), exit: 1,
-			shows: []string{"approval"}},
+		{title: "A change to a table waits, in psql as it is, until bob answers: this one he denies", person: "alice",
+			args: psql("DROP TABLE orders"), exit: 1, shows: []string{"waits for an approval", "bob@demo.example denied", "keep the orders"},
+			meanwhile: []step{{person: "bob", args: []string{"deny", "latest-approval", "--reason", "keep the orders"}, shows: []string{"denied"}}}},
 		{title: "The table is still there", person: "alice", args: psql("SELECT count(*) FROM orders"), shows: []string{"3000"}},
+		{title: "…and this one he looks at and approves: it runs once, by itself", person: "alice",
+			args: psql("ALTER TABLE orders ADD COLUMN checked boolean"), shows: []string{"waits for an approval", "ALTER TABLE"},
+			meanwhile: []step{
+				{person: "bob", args: []string{"approvals", "show", "latest-approval"}, shows: []string{"ADD COLUMN checked", "relation public.orders"}},
+				{person: "alice", args: []string{"approve", "latest-approval"}, exit: 3, shows: []string{"you are in the chain that asks"}},
+				{person: "bob", args: []string{"approve", "latest-approval", "--comment", "as agreed"}, shows: []string{"approved"}},
+			}},
 		{title: "Mallory is nobody here", person: "mallory", args: psql("SELECT 1"), exit: 125, shows: []string{"denied by policy"}},
 		{title: "Which rule decides, and why?", person: "alice", args: []string{"policy", "explain", Connection, "DELETE FROM customers"},
 			shows: []string{"no-unbounded-writes", "deny"}},
@@ -131,35 +154,78 @@ func (w *World) steps(ctx context.Context) ([]step, error) {
 			shows: []string{"DELETE FROM orders", "deny", "no-unbounded-writes"}},
 		{title: "…the masked one too", person: "bob", args: []string{"sessions", "show", "latest-masked"},
 			shows: []string{"SELECT id, name, email, ssn", "allow", "pii.ssn"}},
+		{title: "…and the one that bob approved", person: "bob", args: []string{"sessions", "show", "latest-approved"},
+			shows: []string{"ALTER TABLE orders", "approved by bob@demo.example"}},
 		{title: "The record proves itself", person: "bob", args: []string{"audit", "verify", "--config", w.path("hoop.yaml")}},
 	}, nil
 }
 
 // run runs one command as its person and gives what it printed and its code.
-func (w *World) run(ctx context.Context, s *step) (string, int) {
+func (w *World) run(ctx context.Context, o TourOptions, s *step) (string, int, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return err.Error(), -1
+		return "", 0, err
 	}
-	cmd := exec.CommandContext(ctx, self, w.resolve(ctx, s.args)...)
+	ctx, cancel := context.WithTimeout(ctx, longestStep)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, self, w.resolve(s.args)...)
 	cmd.Env = append(os.Environ(), w.Env(s.person)...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	err = cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return err.Error(), -1
+	if err := cmd.Start(); err != nil {
+		return "", 0, err
 	}
-	return out.String(), cmd.ProcessState.ExitCode()
+	answered := w.answer(ctx, o, s.meanwhile)
+	if answered != nil {
+		cancel()
+	}
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	if answered != nil {
+		return "", 0, answered
+	}
+	if err != nil && !errors.As(err, &exit) {
+		return "", 0, err
+	}
+	return out.String(), cmd.ProcessState.ExitCode(), nil
+}
+
+// longestStep is when something hangs.
+const longestStep = time.Minute
+
+// answer shows what others do once somebody waits for an answer.
+func (w *World) answer(ctx context.Context, o TourOptions, steps []step) error {
+	if len(steps) == 0 {
+		return nil
+	}
+	for w.pending() == "" {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: nothing waits for an answer", ErrTour)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	for i := range steps {
+		steps[i].args = w.resolve(steps[i].args)
+		steps[i].prompt(o)
+		if err := w.show(ctx, o, &steps[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // resolve puts the ID of a session in the place of the words that stand for it.
-func (w *World) resolve(_ context.Context, args []string) []string {
+func (w *World) resolve(args []string) []string {
 	out := append([]string(nil), args...)
 	for i, a := range out {
 		switch a {
 		case "latest-denied":
 			out[i] = w.sessionWith("DELETE FROM orders")
+		case "latest-approval":
+			out[i] = w.pending()
+		case "latest-approved":
+			out[i] = w.sessionWith("ALTER TABLE orders")
 		case "latest-masked":
 			out[i] = w.sessionWith("SELECT id, name, email, ssn")
 		}

@@ -62,12 +62,17 @@ rules:`
 
 func liveSessions(t testing.TB, b *brokerProcess) string {
 	t.Helper()
+	return metric(t, b, "hoop_sessions_live")
+}
+
+func metric(t testing.TB, b *brokerProcess, name string) string {
+	t.Helper()
 	for _, line := range strings.Split(scrape(t, b, "/metrics"), "\n") {
-		if n, ok := strings.CutPrefix(line, "hoop_sessions_live "); ok {
+		if n, ok := strings.CutPrefix(line, name+" "); ok {
 			return n
 		}
 	}
-	t.Fatal("there is no hoop_sessions_live")
+	t.Fatalf("there is no %s", name)
 	return ""
 }
 

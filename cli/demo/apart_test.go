@@ -22,8 +22,8 @@ import (
 	"hoop/cli/setup"
 )
 
-// binary builds the program once for all tests of this package.
-var binary = sync.OnceValues(func() (string, error) {
+// program builds the program once for all tests of this package.
+var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "hoop-binary-")
 	if err != nil {
 		return "", err
@@ -37,7 +37,7 @@ var binary = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil {
+	if path, err := program(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(path))
 	}
 	os.Exit(code)
@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 
 func hoop(t testing.TB) string {
 	t.Helper()
-	path, err := binary()
+	path, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}

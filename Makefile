@@ -38,12 +38,16 @@ bench: ## measure beside peers and write docs/benchmarks.md
 	@$(MAKE) --no-print-directory build
 	cd testdata/bench && $(GO) run . -hoop ../../$(BIN) -out ../../docs/benchmarks.md
 
-compat: ## pgx's own test suite, direct and through hoop
+compat: ## psql, pg_dump, drivers and pgx's own test suite, direct and through hoop
 	@.ci/setup test
 	@$(MAKE) --no-print-directory build
-	@testdata/compat/pgx.sh $(BIN)
+	@testdata/compat/all.sh $(BIN)
+
+crash: ## kill the broker 100 times under load; break 200 streams
+	@.ci/setup test
+	$(GO) test -timeout 60m -count 1 -v ./cli/demo -run 'TestCrash|TestMangledStreams' -crashes 100 -mutations 200
 
 generate: ## make the generated files anew: completions, command reference
 	$(GO) test ./cli -run 'TestGenerated' -update
 
-.PHONY: help build demo test check vet fuzz bench compat generate
+.PHONY: help build demo test check vet fuzz bench compat crash generate

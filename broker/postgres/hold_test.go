@@ -325,3 +325,142 @@ func TestSessionWaitsToOpen(t *testing.T) {
 }
 
 var _ broker.Approver = (*approval.Desk)(nil)
+
+// unswap takes away what the attacks below leave.
+func unswap(t testing.TB) {
+	superuser(t, `drop schema if exists app cascade; do $$ begin
+		if exists (select from pg_class where relname = 'orders' and relkind = 'v') then drop view orders; end if; end $$;
+		drop table if exists gone cascade; drop function if exists f cascade`)
+}
+
+// Approve A, run B: what was approved is compared with what would run, in the
+// session itself, right before it runs.
+func TestApproveOneRunAnother(t *testing.T) {
+	h := newHolding(t, asking(deletes()))
+	ctx := t.Context()
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec, pgx.QueryExecModeCacheStatement} {
+		for _, attack := range []struct{ name, sql, says string }{
+			{"the table is swapped by rename", "begin; alter table orders rename to gone; alter table archive rename to orders; commit", "no longer relation public.orders"},
+			{"a schema before it in search_path gets a table of that name", "create schema app; create table app.orders (id int); grant all on schema app to app; grant all on app.orders to app", "relation app.orders"},
+			{"a trigger does something else instead", "create function f() returns trigger language plpgsql as 'begin delete from archive; return null; end'; create trigger t before delete on orders for each row execute function f()", "definition"},
+			{"a view takes its place", "alter table orders rename to gone; create view orders as select * from archive; grant all on orders to app", "kind v"},
+			{"its columns change places", "alter table orders rename id to x; alter table orders rename note to id; alter table orders rename x to note", "definition"},
+		} {
+			unswap(t)
+			orders(t)
+			c := pgxConn(t, h.connString(""))
+			err := h.meanwhile(func() error {
+				_, err := c.Exec(ctx, "delete from orders where note is not null", mode)
+				return err
+			}, func(a approval.Approval) {
+				superuser(t, attack.sql)
+				h.approve(a)
+			})
+			if code(err) != "42501" || !strings.Contains(err.Error(), attack.says) {
+				t.Errorf("%v: %s: got %v", mode, attack.name, err)
+			}
+			if n := left(t); n != "10" {
+				t.Errorf("%v: %s: something ran", mode, attack.name)
+			}
+			if ev := lastDecided(t, h); ev.Outcome != "denied" || ev.Approval == nil || ev.Approval.State != approval.Approved {
+				t.Errorf("%v: %s: the record has %+v", mode, attack.name, ev)
+			}
+			_ = c.Close(ctx)
+		}
+	}
+	unswap(t)
+	orders(t)
+}
+
+// A grant covers the same again, in another session and form of names; under
+// another parameter, search_path, role or meaning of a prepared name it asks
+// again.
+func TestGrantCoversOnlyTheSame(t *testing.T) {
+	h := newHolding(t, asking(deletes()))
+	orders(t)
+	ctx := t.Context()
+	run := func(mode pgx.QueryExecMode, setup, text string, args ...any) error {
+		c := pgxConn(t, h.connString(""))
+		defer func() { _ = c.Close(ctx) }()
+		if setup != "" {
+			if _, err := c.PgConn().Exec(ctx, setup).ReadAll(); err != nil {
+				return err
+			}
+		}
+		_, err := c.Exec(ctx, text, append([]any{mode}, args...)...)
+		return err
+	}
+	grant := func(a approval.Approval) {
+		if err := h.answer(a, approval.Answer{Decision: approval.Approve, ForSec: 600}); err != nil {
+			t.Error(err)
+		}
+	}
+	refuse := func(a approval.Approval) {
+		if err := h.answer(a, approval.Answer{Decision: approval.Deny}); err != nil {
+			t.Error(err)
+		}
+	}
+	const byID = "delete from orders where id = $1"
+	if err := h.meanwhile(func() error { return run(pgx.QueryExecModeCacheStatement, "", byID, 5) }, grant); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(pgx.QueryExecModeCacheStatement, "", byID, 5); err != nil {
+		t.Errorf("the same again: %v", err)
+	}
+	if ev := lastDecided(t, h); ev.Approval == nil || ev.Approval.Grant == "" || ev.Outcome == "denied" {
+		t.Errorf("the record has %+v", ev.Approval)
+	}
+	superuser(t, "drop schema if exists evil cascade; create schema evil authorization app; create table evil.orders (id int); alter table evil.orders owner to app")
+	const named = "prepare d as delete from orders where id = 1"
+	if err := h.meanwhile(func() error { return run(pgx.QueryExecModeSimpleProtocol, named, "execute d") }, grant); err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []struct {
+		name        string
+		mode        pgx.QueryExecMode
+		setup, text string
+		args        []any
+	}{
+		{"parameter", pgx.QueryExecModeCacheStatement, "", byID, []any{6}},
+		{"search_path", pgx.QueryExecModeCacheStatement, "set search_path = evil, public", byID, []any{5}},
+		{"setting that literals depend on", pgx.QueryExecModeCacheStatement, "set timezone = 'Asia/Tokyo'", byID, []any{5}},
+		{"prepared statement", pgx.QueryExecModeSimpleProtocol, "prepare d as delete from archive where id = 1", "execute d", nil},
+		{"prepared statement, redefined", pgx.QueryExecModeSimpleProtocol, named + "; deallocate d; prepare d as delete from archive", "execute d", nil},
+	} {
+		err := h.meanwhile(func() error { return run(other.mode, other.setup, other.text, other.args...) }, refuse)
+		if code(err) != "42501" {
+			t.Errorf("another %s: got %v", other.name, err)
+		}
+	}
+	if err := run(pgx.QueryExecModeSimpleProtocol, named, "execute d"); err != nil {
+		t.Errorf("the same prepared statement again: %v", err)
+	}
+}
+
+// Operators and functions that a session's search_path puts before PostgreSQL's
+// own do not lie to the broker about what a name stands for.
+func TestMeaningIsNotFooled(t *testing.T) {
+	h := newHolding(t, asking(deletes()))
+	orders(t)
+	superuser(t, `drop schema if exists evil cascade; create schema evil authorization app`)
+	c := pgxConn(t, h.connString(""))
+	if _, err := c.PgConn().Exec(t.Context(), `set search_path = evil, public, pg_catalog;
+create function evil.eq(name, text) returns boolean language sql as 'select false';
+create operator evil.= (leftarg = name, rightarg = text, function = evil.eq);
+create function evil.eqo(oid, oid) returns boolean language sql as 'select false';
+create operator evil.= (leftarg = oid, rightarg = oid, function = evil.eqo);
+create function evil.concat(variadic "any") returns text language internal as 'text_concat' ;`).ReadAll(); err != nil {
+		if _, err := c.PgConn().Exec(t.Context(), `set search_path = evil, public, pg_catalog`).ReadAll(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := h.meanwhile(func() error { _, err := c.Exec(t.Context(), "delete from orders"); return err }, func(a approval.Approval) {
+		if len(a.Objects) != 1 || !strings.HasPrefix(a.Objects[0], "relation public.orders (oid ") {
+			t.Errorf("the approver sees %q", a.Objects)
+		}
+		h.approve(a)
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"os"
 	"sync"
 	"syscall"
+
+	"hoop/tunnel/socket"
 )
 
 // bufferedConn stands under TLS, which reads in small pieces and writes each
@@ -51,7 +53,7 @@ func isWouldBlock(err error) bool {
 }
 
 func newBufferedConn(c net.Conn, pool *buffers) *bufferedConn {
-	b := &bufferedConn{Conn: c, pool: pool}
+	b := &bufferedConn{Conn: socket.New(c), pool: pool}
 	if sc, ok := c.(syscall.Conn); ok {
 		b.raw, _ = sc.SyscallConn()
 	}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"syscall"
+
+	"hoop/tunnel/socket"
 )
 
 // awaitsReadable: the poller wakes a read when bytes are there, and only then
@@ -16,10 +18,7 @@ const awaitsReadable = true
 // means: wait and call again.
 func (b *bufferedConn) tryRead(fd uintptr) bool {
 	c := b.pool.get(sizeRead)
-	n, err := syscall.Read(int(fd), c.buf)
-	for err == syscall.EINTR {
-		n, err = syscall.Read(int(fd), c.buf)
-	}
+	n, err := socket.TryRead(fd, c.buf)
 	if n > 0 {
 		c.w = n
 		b.in = c

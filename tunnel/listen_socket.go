@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"hoop/tunnel/socket"
 )
 
 // maxSocketPath is the longest path of a unix socket on every supported system
@@ -133,7 +135,7 @@ func (l *unixListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if fromOwner(c) {
-			return c, nil
+			return socket.New(c), nil
 		}
 		_ = c.Close()
 	}

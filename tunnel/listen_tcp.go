@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"hoop/tunnel/socket"
 )
 
 const (
@@ -81,7 +83,7 @@ func (l *tcpListener) Accept() (net.Conn, error) {
 			uid = -1
 		}
 		if mayUse(uid, os.Geteuid()) {
-			return c, nil
+			return socket.New(c), nil
 		}
 		l.turnAway(c, uid)
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"hoop/policy"
+	"hoop/policy/mask"
 	"hoop/recorder"
 )
 
@@ -31,6 +32,7 @@ type Connection struct {
 type State struct {
 	Connections map[string]*Connection
 	Policy      *policy.Policy
+	Patterns    *mask.Rules // the policy's own detector classes, by DetectorPatterns
 }
 
 // Options is what a broker is made of. Engines has one entry a protocol.
@@ -204,6 +206,7 @@ func closeReason(ctx context.Context, err error) string {
 func (b *Broker) deps(conn *Connection) Deps {
 	return Deps{
 		Policy:    b.Policy,
+		Patterns:  func() *mask.Rules { return b.state.Load().Patterns },
 		Recorder:  b.opts.Recorder,
 		Dial:      dialTarget,
 		Secret:    func(ctx context.Context, _ string) (*Secret, error) { return b.secret(ctx, conn) },

@@ -3,7 +3,9 @@ package broker
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -61,7 +63,10 @@ type Admission struct {
 // Deps is what a session stands on. The broker fills it; each call reads the
 // policy in force at that moment.
 type Deps struct {
-	Policy   func() *policy.Policy
+	Policy func() *policy.Policy
+	// Patterns gives what DetectorPatterns made of that policy; nil where it has
+	// no detector classes of its own.
+	Patterns func() *mask.Rules
 	Recorder Recorder
 	Dial     func(ctx context.Context, t *Target) (net.Conn, error)
 	Secret   func(ctx context.Context, connection string) (*Secret, error)
@@ -89,6 +94,8 @@ type Action struct {
 	// Exact is what the digest covers where that is more than Text, such as
 	// text and encoded parameters together. Nil means Text.
 	Exact []byte
+	// Floor is a verdict that no rule makes milder, nil for none.
+	Floor *Floor
 }
 
 // Ticket is an action that was allowed and recorded. The engine ends each one
@@ -280,7 +287,11 @@ func (s *Session) Detectors() (*mask.Detectors, error) {
 	c := &cachedDetectors{policy: p}
 	if classes := p.Detectors(s.Connection); len(classes) > 0 {
 		var err error
-		c.detectors, err = mask.NewDetectors(classes, func(class string) (*mask.Method, error) {
+		var patterns *mask.Rules
+		if s.deps.Patterns != nil {
+			patterns = s.deps.Patterns()
+		}
+		c.detectors, err = patterns.NewDetectors(classes, func(class string) (*mask.Method, error) {
 			return mask.NewMethod(p.Mask(class), s.maskKey())
 		})
 		if err != nil {
@@ -289,6 +300,26 @@ func (s *Session) Detectors() (*mask.Detectors, error) {
 	}
 	s.detectors.Store(c)
 	return c.detectors, nil
+}
+
+// DetectorPatterns compiles and measures the detector classes that a policy
+// adds. A pattern that would slow sessions down is an error, with the figure.
+func DetectorPatterns(p *policy.Policy) (*mask.Rules, error) {
+	patterns := p.Patterns()
+	rules := make([]mask.Rule, 0, len(patterns))
+	for _, class := range slices.Sorted(maps.Keys(patterns)) {
+		rules = append(rules, mask.Rule{Class: class, Pattern: patterns[class]})
+	}
+	return mask.CompileRules(rules)
+}
+
+// CheckDetectors reports a class that a policy switches on for a connection and
+// nobody knows, or a mask of one that cannot be made.
+func CheckDetectors(p *policy.Policy, patterns *mask.Rules, c *policy.Connection) error {
+	_, err := patterns.NewDetectors(p.Detectors(c), func(class string) (*mask.Method, error) {
+		return mask.NewMethod(p.Mask(class), make([]byte, 32))
+	})
+	return err
 }
 
 type cachedDetectors struct {
@@ -323,10 +354,12 @@ func cleanParams(d *mask.Detectors, params []recorder.Param) []recorder.Param {
 func (s *Session) maskKey() []byte { return s.deps.MaskKey(s.Connection.Name) }
 
 func (s *Session) evaluate(a *Action) policy.Verdict {
-	return s.deps.Policy().Evaluate(&policy.Input{
+	v := s.deps.Policy().Evaluate(&policy.Input{
 		Principal: s.Principal, Chain: s.Chain, Connection: s.Connection,
 		Action: &a.Action, Now: s.deps.Now(),
 	})
+	a.Floor.raise(&v)
+	return v
 }
 
 // settle turns a verdict into nil or a denial, waiting for people if it must.

@@ -14,6 +14,7 @@ type Policy struct {
 	labels     []labelSet
 	masks      map[string]MaskSpec
 	detectors  []detectorSet
+	patterns   map[string]string
 	predicates map[string]Predicates
 	trusted    []TrustedFunction
 	digest     string
@@ -27,7 +28,7 @@ func Compile(docs []Document) (*Policy, error) {
 		return nil, err
 	}
 	check := &checker{}
-	p := &Policy{masks: map[string]MaskSpec{}, predicates: map[string]Predicates{}}
+	p := &Policy{masks: map[string]MaskSpec{}, patterns: map[string]string{}, predicates: map[string]Predicates{}}
 	rules := &ruleCompiler{checker: check, conditions: conditions, names: map[string]bool{}}
 	for i := range docs {
 		check.document = i
@@ -55,6 +56,7 @@ func (p *Policy) add(check *checker, rules *ruleCompiler, doc *Document) {
 	for i := range doc.Detectors {
 		p.detectors = append(p.detectors, check.detector(fmt.Sprintf("detectors[%d]", i), &doc.Detectors[i]))
 	}
+	check.detectorPatterns(doc.Patterns, p.patterns)
 	for i := range doc.Rules {
 		p.rules = append(p.rules, rules.rule(fmt.Sprintf("rules[%d]", i), &doc.Rules[i]))
 	}

@@ -19,8 +19,12 @@ type Document struct {
 	// Detectors tells which classes are looked for in values that no label
 	// covers, per connection.
 	Detectors []DetectorSpec `yaml:"detectors,omitempty"`
-	Rules     []RuleSpec     `yaml:"rules,omitempty"`
-	Tests     []TestSpec     `yaml:"tests,omitempty"`
+	// Patterns adds detector classes: name to regular expression in RE2 syntax.
+	// Where it has a group called value that group is what is masked, else the
+	// whole match.
+	Patterns map[string]string `yaml:"patterns,omitempty"`
+	Rules    []RuleSpec        `yaml:"rules,omitempty"`
+	Tests    []TestSpec        `yaml:"tests,omitempty"`
 }
 
 // LabelSpec labels columns of the relations behind some connections.

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -119,9 +120,9 @@ func (c *checker) masks(specs, into map[string]MaskSpec) {
 
 func (c *checker) mask(path string, m MaskSpec) {
 	switch m.Method {
-	case "redact", "partial", "hash", "null":
+	case "redact", "fixed", "partial", "hash", "null", "generalise", "format_preserving":
 	default:
-		c.add(path+".method", "%q is no method: redact, partial, hash or null", m.Method)
+		c.add(path+".method", "%q is no method: redact, fixed, partial, hash, null, generalise or format_preserving", m.Method)
 	}
 	if m.KeepLast != nil && m.Method != "partial" {
 		c.add(path+".keep_last", "means nothing without method: partial")
@@ -129,15 +130,54 @@ func (c *checker) mask(path string, m MaskSpec) {
 	if m.KeepLast != nil && *m.KeepLast < 0 {
 		c.add(path+".keep_last", "is below zero")
 	}
-	if m.Text != "" && m.Method != "redact" {
-		c.add(path+".text", "means nothing without method: redact")
+	if m.KeepSeparators != nil && m.Method != "partial" {
+		c.add(path+".keep_separators", "means nothing without method: partial")
+	}
+	if m.Text != "" && m.Method != "redact" && m.Method != "fixed" {
+		c.add(path+".text", "means nothing without method: redact or fixed")
+	}
+	if m.Text == "" && m.Method == "fixed" {
+		c.add(path+".text", "is missing: it is what fixed writes")
+	}
+	if m.To != "" && m.Method != "generalise" {
+		c.add(path+".to", "means nothing without method: generalise")
+	}
+	if m.To != "" && m.To != "month" && m.To != "year" {
+		c.add(path+".to", "%q is neither month nor year", m.To)
 	}
 }
 
 func (m MaskSpec) equal(o MaskSpec) bool {
-	same := m.KeepLast == nil && o.KeepLast == nil ||
-		m.KeepLast != nil && o.KeepLast != nil && *m.KeepLast == *o.KeepLast
-	return same && m.Method == o.Method && m.Text == o.Text
+	return equalOption(m.KeepLast, o.KeepLast) && equalOption(m.KeepSeparators, o.KeepSeparators) &&
+		m.Method == o.Method && m.Text == o.Text && m.To == o.To
+}
+
+func equalOption[T comparable](a, b *T) bool {
+	return a == nil && b == nil || a != nil && b != nil && *a == *b
+}
+
+// Patterns gives the detector classes that the documents add, by name.
+func (p *Policy) Patterns() map[string]string {
+	if p == nil {
+		return nil
+	}
+	return maps.Clone(p.patterns)
+}
+
+func (c *checker) detectorPatterns(specs, into map[string]string) {
+	for _, class := range slices.Sorted(maps.Keys(specs)) {
+		at := "patterns." + class
+		if !goodLabel(class) {
+			c.add(at, "%q is not a detector class: a word such as employee_number", class)
+		}
+		if old, ok := into[class]; ok && old != specs[class] {
+			c.add(at, "another document has another pattern for %s", class)
+		}
+		if _, err := regexp.Compile(specs[class]); err != nil {
+			c.add(at, "%v", err)
+		}
+		into[class] = specs[class]
+	}
 }
 
 func (c *checker) detector(path string, spec *DetectorSpec) detectorSet {

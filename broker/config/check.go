@@ -47,12 +47,30 @@ func (c *Config) check() Problems {
 		}
 		k.identity(s)
 	}
-	if _, err := c.Policy(); err != nil {
+	if p, err := c.Policy(); err != nil {
 		var ps Problems
 		errors.As(err, &ps)
 		k.problems = append(k.problems, ps...)
+	} else {
+		k.detectors(c, p)
 	}
 	return k.problems
+}
+
+// detectors checks what needs the whole policy: the cost of its patterns, and
+// the classes that it switches on.
+func (k *checker) detectors(c *Config, p *policy.Policy) {
+	patterns, err := broker.DetectorPatterns(p)
+	if err != nil {
+		k.problems = append(k.problems, Problem{File: c.Path, Text: "patterns: " + err.Error()})
+		return
+	}
+	for _, conn := range c.Connections {
+		pc := policy.Connection{Name: conn.Name, Protocol: conn.Protocol, Labels: conn.Labels}
+		if err := broker.CheckDetectors(p, patterns, &pc); err != nil {
+			k.problems = append(k.problems, Problem{File: c.Path, Text: "detectors of " + conn.Name + ": " + err.Error()})
+		}
+	}
 }
 
 // main is the file that was named, not included.
@@ -201,7 +219,11 @@ func (c *Config) State() (*broker.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	st := &broker.State{Connections: map[string]*broker.Connection{}, Policy: p}
+	patterns, err := broker.DetectorPatterns(p)
+	if err != nil {
+		return nil, Problems{{File: c.Path, Text: "patterns: " + err.Error()}}
+	}
+	st := &broker.State{Connections: map[string]*broker.Connection{}, Policy: p, Patterns: patterns}
 	for _, conn := range c.Connections {
 		st.Connections[conn.Name] = c.connection(conn)
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -300,16 +299,6 @@ func (c *cutter) cut() int {
 		delete(c.conns, conn)
 	}
 	return n
-}
-
-// firstLine reads one line of what a process writes.
-func firstLine(t testing.TB, r io.Reader) string {
-	t.Helper()
-	line, err := bufio.NewReader(r).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	return line
 }
 
 func background(t testing.TB) context.Context {

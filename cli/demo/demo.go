@@ -143,7 +143,7 @@ func (w *World) startPostgres(ctx context.Context, o *Options) error {
 		return err
 	}
 	w.Postgres, err = pg.Start(ctx, pg.Options{
-		Settings: map[string]string{"max_connections": "1200", "shared_buffers": "256MB", "log_statement": "all", "log_min_messages": "log"},
+		Settings: map[string]string{"max_connections": "1200", "shared_buffers": "256MB", "log_statement": "all", "log_min_messages": "fatal"},
 		TLS:      &pg.TLS{CertFile: w.path("pg-tls/server.pem"), KeyFile: w.path("pg-tls/server-key.pem")},
 	})
 	if err != nil {

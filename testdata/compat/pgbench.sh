@@ -7,7 +7,7 @@ pgbench -i -s 1 -q $db 2>&1 | grep -v -e 'done in' -e 'tuples ('
 pgbench -i -s 1 -I dtGvpf -q $db 2>&1 | grep -v -e 'done in' -e 'tuples ('
 for mode in simple extended prepared; do
 	for script in tpcb-like select-only; do
-		pgbench -n -M $mode -b $script -c 8 -j 2 -t 40 $db 2>&1 | grep -E 'transaction type|query mode|actually processed|failed|aborted|error'
+		pgbench -n -M $mode -b $script -c 8 -j 2 -t 20 $db 2>&1 | grep -E 'transaction type|query mode|actually processed|failed|aborted|error'
 	done
 done
 cat > pipeline.pgbench <<'P'
@@ -21,7 +21,7 @@ end;
 \endpipeline
 P
 for mode in extended prepared; do
-	pgbench -n -M $mode -f pipeline.pgbench -c 8 -j 2 -t 40 $db 2>&1 | grep -E 'transaction type|query mode|actually processed|failed|aborted|error'
+	pgbench -n -M $mode -f pipeline.pgbench -c 8 -j 2 -t 20 $db 2>&1 | grep -E 'transaction type|query mode|actually processed|failed|aborted|error'
 done
 psql -X -At -d $db <<'S'
 select count(*) from pgbench_history;

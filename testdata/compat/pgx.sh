@@ -33,7 +33,7 @@ for way in direct through; do
 	# shellcheck disable=SC2016
 	as "$way" sh -c 'PGX_TEST_DATABASE="host=$PGHOST port=$PGPORT user=$PGUSER password=$PGPASSWORD dbname=pgx_test sslmode=disable" \
 		PGDATABASE=pgx_test go test -p 1 -count 1 -timeout 15m -json ./...' >"$work/$way.json" 2>"$work/$way.err" || true
-	sed -n -E -e 's/.*"Action":"(pass|fail|skip)","Package":"([^"]*)","Test":"([^"]*)".*/\2 \3 \1/p' -e "s/servicefile='[^']*'/servicefile/" "$work/$way.json" | sort >"$work/$way"
+	sed -n -E -e "s/servicefile='[^']*'/servicefile/" -e 's/.*"Action":"(pass|fail|skip)","Package":"([^"]*)","Test":"([^"]*)".*/\2 \3 \1/p' "$work/$way.json" | sort >"$work/$way"
 	echo "$way: $(grep -c ' pass$' "$work/$way") pass, $(grep -c ' fail$' "$work/$way") fail, $(grep -c ' skip$' "$work/$way") skip"
 	[ -z "${COMPAT_KEEP:-}" ] || cp "$work/$way.json" "$work/$way.err" "$COMPAT_KEEP/"
 done

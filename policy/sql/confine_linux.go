@@ -9,15 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dataLimit bounds the memory that a worker may write to, in bytes. It is about
-// four times what compiling the grammar takes.
-const dataLimit = 1 << 30
-
 // confine takes from the worker's process what it does not need: more memory,
 // files, core dumps, new privileges. What fails leaves the worker less confined,
 // never less correct.
 func confine() {
-	for resource, limit := range map[int]uint64{unix.RLIMIT_DATA: dataLimit, unix.RLIMIT_CORE: 0, unix.RLIMIT_FSIZE: 0, unix.RLIMIT_NOFILE: 32} {
+	limits := map[int]uint64{unix.RLIMIT_DATA: dataLimit, unix.RLIMIT_CORE: 0, unix.RLIMIT_FSIZE: 0, unix.RLIMIT_NOFILE: 32}
+	for resource, limit := range limits {
 		_ = unix.Setrlimit(resource, &unix.Rlimit{Cur: limit, Max: limit})
 	}
 	_ = unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)

@@ -16,7 +16,7 @@ var errDown = errors.New("the SQL analyser is not running")
 var errLost = errors.New("the SQL analyser could not cope with the text")
 
 // waitTimeout is how long a text waits for a worker, as while all are starting.
-const waitTimeout = 30 * time.Second
+const waitTimeout = 2 * time.Minute
 
 // pool keeps workers running and hands texts to them.
 type pool struct {

@@ -16,7 +16,7 @@ type process struct {
 }
 
 // startTimeout is how long a worker may take to be ready.
-const startTimeout = time.Minute
+const startTimeout = 2 * time.Minute
 
 // start runs a worker and waits until it is ready. The worker inherits no
 // environment and no file but its two pipes.

@@ -64,8 +64,8 @@ type Options struct {
 	MaxText int
 	// MaxDepth is how deep a statement may nest; 1,000 where absent.
 	MaxDepth int
-	// Timeout is how long one text may take; 2 s and a second for each quarter
-	// MiB of text where absent.
+	// Timeout is how long one text may take; 5 s, and as much for each quarter
+	// MiB of text, where absent.
 	Timeout time.Duration
 	// CacheBytes bounds the caches, 32 MiB where absent.
 	CacheBytes int
@@ -96,7 +96,7 @@ func New(o Options) (*Analyzer, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	timeout := func(text string) time.Duration { return 2*time.Second + time.Duration(len(text)>>18)*time.Second }
+	timeout := func(text string) time.Duration { return 5*time.Second + 5*time.Duration(len(text)>>18)*time.Second }
 	if o.Timeout > 0 {
 		timeout = func(string) time.Duration { return o.Timeout }
 	}

@@ -30,7 +30,7 @@ func IsWorker(args []string) bool { return len(args) == 2 && args[1] == WorkerAr
 // Bounds of a worker. maxStatements is per text; a worker whose process has
 // grown beyond retireAt bytes ends after its answer.
 const (
-	maxStatements = 20_000
+	maxStatements = 10_000
 	maxWorkerText = 64 << 20
 	retireAt      = 768 << 20
 )

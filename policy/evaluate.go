@@ -39,11 +39,11 @@ func (p *Policy) Evaluate(in *Input) Verdict {
 	return p.unmatched(&s)
 }
 
-// match asks every matcher. It spares the condition where its answer could
-// change nothing.
+// match asks every matcher, the condition last. A condition that cannot be
+// computed counts even where the rule only may match.
 func (r *rule) match(s *subject) (match, stage, error) {
 	m, limit := r.typed(s)
-	if m == no || r.when == nil || m == may && r.effect == Allow {
+	if m == no || r.when == nil {
 		return m, limit, nil
 	}
 	w, err := r.askWhen(s)

@@ -132,6 +132,8 @@ func TestEvaluate(t *testing.T) {
 		{"office hours", []RuleSpec{allow(RuleSpec{When: `now.getHours("Europe/Berlin") >= 9 && now.getDayOfWeek("Europe/Berlin") in [1, 2, 3, 4, 5]`})}, input(statement("select", "read")), "allow r0"},
 		{"out of hours", []RuleSpec{allow(RuleSpec{When: `now.getHours("Europe/London") >= 9`})}, input(statement("select", "read")), "deny "},
 		{"a missing label denies", []RuleSpec{allow(RuleSpec{When: `connection.labels["tier"] == "1"`}), allow(RuleSpec{})}, input(statement("select", "read")), "deny r0"},
+		{"a missing label denies where the rule may match", []RuleSpec{allow(RuleSpec{SQL: tables("public.customers"), When: `connection.labels["tier"] == "1"`}), allow(RuleSpec{})},
+			input(statement("select", "read", "customers")), "deny r0"},
 		{"a guarded label", []RuleSpec{allow(RuleSpec{When: `"tier" in connection.labels && connection.labels["tier"] == "1"`}), allow(RuleSpec{})}, input(statement("select", "read")), "allow r1"},
 		{"division by nothing denies", []RuleSpec{allow(RuleSpec{When: `1 / size(sql.tables) == 0`})}, input(statement("select", "read")), "deny r0"},
 		{"no condition on sql allows what is not sql", []RuleSpec{allow(RuleSpec{When: `!sql.unbounded`})}, input(&Action{Verb: "session.open"}), "deny "},

@@ -105,9 +105,13 @@ func (p *Policy) Approval(rule string) (ApprovalSpec, bool) {
 		return ApprovalSpec{}, false
 	}
 	for _, r := range p.rules {
-		if r.name == rule && r.approval != nil {
+		if (r.name == rule || rule == LabelsRule) && r.approval != nil {
 			return *r.approval, true
 		}
 	}
 	return ApprovalSpec{}, false
 }
+
+// LabelsRule stands for a rule where labels decided. Approvals that they ask
+// for are given by those who may answer for the first rule that asks for one.
+const LabelsRule = "labels"

@@ -53,29 +53,38 @@ func (p *responses) run(ctx context.Context) error {
 // fill reads what is there, in bulk mode more of it.
 func (p *responses) fill() error {
 	f := &p.flow
+	p.masker.moved()
 	if p.bulk.mode() {
-		if err := p.bulk.wait(f.src); err != nil {
-			return err
-		}
-		f.armed = time.Time{} // wait moved the deadline
+		return p.fillBulk()
 	}
 	before := f.end - f.pos
-	p.masker.moved()
 	if err := f.fill(); err != nil {
 		return err
-	}
-	for f.end < len(f.buf) && p.bulk.more() {
-		n, err := f.src.Read(f.buf[f.end:])
-		f.end += n
-		if err != nil {
-			return err
-		}
 	}
 	p.bulk.count(f.end - f.pos - before)
 	if f.buf == nil && p.cur == nil {
 		p.masker.idle()
 	}
 	return nil
+}
+
+// fillBulk waits for much and reads what is there of it.
+func (p *responses) fillBulk() error {
+	f := &p.flow
+	if err := p.bulk.wait(); err != nil {
+		return err
+	}
+	f.armed = time.Time{} // wait moved the deadline
+	if f.stopped.Load() {
+		return errStopped
+	}
+	if !p.bulk.mode() {
+		return nil
+	}
+	f.makeRoom()
+	n, err := p.bulk.fill(f.src, f.buf[f.end:])
+	f.end += n
+	return err
 }
 
 // flushAll writes what is ready, and notices where they fit.

@@ -32,6 +32,7 @@ func verifies(mode string) bool { return mode == "" || mode == tlsVerifyFull || 
 // does the handshake. There is none over a unix socket or where the mode is
 // disable.
 func (e *Engine) encrypt(ctx context.Context, conn net.Conn, t *broker.Target) (net.Conn, error) {
+	conn = newWire(conn, &e.buffers)
 	if t.Socket != "" || t.TLS.Mode == tlsDisable {
 		return conn, nil
 	}

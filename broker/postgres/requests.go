@@ -48,6 +48,9 @@ func (c *requests) run(ctx context.Context) error {
 			return gone(err, errTargetGone)
 		}
 		if c.leaving {
+			// What was asked before Terminate is still answered: the target
+			// reads it in order too, and closes after it.
+			_ = c.queue.await(c.queue.empty)
 			return errClientGone
 		}
 		if err := c.flow.fill(); err != nil {

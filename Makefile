@@ -47,7 +47,12 @@ crash: ## kill the broker 100 times under load; break 200 streams
 	@.ci/setup test
 	$(GO) test -timeout 60m -count 1 -v ./cli/demo -run 'TestCrash|TestMangledStreams' -crashes 100 -mutations 200
 
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+cross: ## compile for every system of a release (.goreleaser.yaml)
+	@for p in $(PLATFORMS); do echo "compile for $$p"; \
+	  GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -o /dev/null ./cmd/hoop || exit 1; done
+
 generate: ## make the generated files anew: completions, command reference
 	$(GO) test ./cli -run 'TestGenerated' -update
 
-.PHONY: help build demo test check vet fuzz bench compat crash generate
+.PHONY: help build demo test check vet fuzz bench compat crash cross generate

@@ -7,7 +7,6 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"syscall"
 )
 
 // account is what the server runs as: PostgreSQL refuses root. Nil means this
@@ -34,13 +33,6 @@ func findAccount() (*account, error) {
 		return &account{uid: uint32(uid), gid: uint32(gid)}, nil
 	}
 	return nil, errors.New("postgres does not run as root, and there is neither an account named postgres nor nobody")
-}
-
-func (a *account) credential() *syscall.Credential {
-	if a == nil {
-		return nil
-	}
-	return &syscall.Credential{Uid: a.uid, Gid: a.gid}
 }
 
 // own gives a file or directory to the account.
@@ -90,17 +82,4 @@ func (a *account) mayEnter(dir string) bool {
 			return true
 		}
 	}
-}
-
-func (a *account) mayPass(st os.FileInfo) bool {
-	need := os.FileMode(0o001)
-	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
-		switch {
-		case sys.Uid == a.uid:
-			need = 0o100
-		case sys.Gid == a.gid:
-			need = 0o010
-		}
-	}
-	return st.Mode()&need != 0
 }

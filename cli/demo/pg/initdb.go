@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 )
 
 // initdb makes the cluster in DataDir and configures it.
@@ -45,7 +44,7 @@ func (s *Server) runInitdb(ctx context.Context) error {
 		"--pgdata", s.DataDir, "--username", s.Superuser, "--pwfile", pwfile,
 		"--encoding", "UTF8", "--locale", "C", "--auth", "scram-sha-256", "--no-sync")
 	cmd.Dir, cmd.Env = s.DataDir, cleanEnv()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.account.credential()}
+	cmd.SysProcAttr = s.account.onceAttr()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}

@@ -34,7 +34,7 @@ func (s *Server) launchOn(ctx context.Context, port int) error {
 	cmd := exec.Command(filepath.Join(s.BinDir, "postgres"), "-D", s.DataDir, "-p", strconv.Itoa(port))
 	cmd.Dir, cmd.Env = s.DataDir, cleanEnv()
 	cmd.Stdout, cmd.Stderr = logFile, logFile
-	cmd.SysProcAttr = processAttr(s.account.credential())
+	cmd.SysProcAttr = s.account.serverAttr()
 	if s.process, err = startProcess(cmd); err != nil {
 		return fmt.Errorf("start postgres: %w", err)
 	}

@@ -28,6 +28,8 @@ func TestMaskTextReplacesWhatItFinds(t *testing.T) {
 	}{
 		{"", "nothing to see in row 7", ""},
 		{"", "mail ada@example.com now", "mail # now"},
+		{"", "castro7@backup.example, QA@Shop.Test. lee@no.invalid", "#, #. #"},
+		{"", "root@db.localhost and app@pod.local", ""},
 		{"", "4012 8888 8888 1881 and 4012888888881882", "# and 4012888888881882"},
 		{"", "078-05-1120", "#"},
 		{"part_no", "078-05-1120", ""},

@@ -23,3 +23,6 @@ func classNames() []string {
 		iban: "iban", usSSN: "us_ssn", email: "email", phone: "phone", genericSecret: "generic_secret",
 	}
 }
+
+// Classes lists the built-in classes.
+func Classes() []string { return classNames() }

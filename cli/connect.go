@@ -21,6 +21,8 @@ type connectOptions struct {
 	socket  string
 	format  string
 	noWait  bool
+	// unchecked lets a TCP port be opened where nobody can say who uses it.
+	unchecked bool
 }
 
 func (a *App) connectCmd() *cobra.Command {
@@ -52,6 +54,8 @@ func (a *App) connectCmd() *cobra.Command {
 	f.StringVar(&o.socket, "socket-dir", "", "the folder for the unix socket (default: one below the runtime folder)")
 	f.StringVar(&o.format, "format", "text", "with --listen, how to print its use: text, env, uri, service or json")
 	_ = cmd.RegisterFlagCompletionFunc("format", words("text", "env", "uri", "service", "json"))
+	f.BoolVar(&o.unchecked, "allow-unchecked-tcp", false,
+		"open a TCP port also where the system cannot say who uses it (macOS, Windows): all users of this machine can, as you")
 	f.BoolVar(&o.noWait, "no-wait", false, "do not wait for an approval: exit with code 8 and its number")
 	return cmd
 }
@@ -144,9 +148,12 @@ func (a *App) checkConnect(cmd *cobra.Command, o *connectOptions) error {
 // runCommand runs a program on a listener of its own and passes its exit code
 // on.
 func (a *App) runCommand(ctx context.Context, c *api.Client, conn *api.Connection, o *connectOptions) error {
-	d, err := a.openDoor(c, conn, doorOptions{anyPort: true})
+	d, err := a.openDoor(c, conn, doorOptions{anyPort: true, unchecked: o.unchecked})
 	if err != nil {
 		return err
+	}
+	if text := d.caution(); text != "" && (d.unchecked || len(o.command) > 0) {
+		a.notef("%s: %s", conn.Name, text)
 	}
 	serveCtx, stop := context.WithCancel(ctx)
 	done := make(chan struct{})

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +26,9 @@ type door struct {
 	conn   *api.Connection
 	dir    string // folder of the unix socket; "" where there is none
 	port   int    // TCP port on 127.0.0.1; 0 where there is none
-	events func(event, reason string)
+	// unchecked: nobody can say who uses the port, and the user knows.
+	unchecked bool
+	events    func(event, reason string)
 
 	listeners []net.Listener
 	remove    []string
@@ -35,10 +36,11 @@ type door struct {
 }
 
 type doorOptions struct {
-	anyPort bool   // a free port, for one command
-	port    int    // the port to take; 0 is the stable one
-	dir     string // folder for the unix socket
-	events  func(event, reason string)
+	anyPort   bool   // a free port, for one command
+	port      int    // the port to take; 0 is the stable one
+	dir       string // folder for the unix socket
+	unchecked bool   // where nobody can say who uses a TCP port, open one all the same
+	events    func(event, reason string)
 }
 
 // socketName is what libpq looks for in a folder given as host.
@@ -51,62 +53,11 @@ func (a *App) openDoor(c *api.Client, conn *api.Connection, o doorOptions) (*doo
 		tell := a.listenEvents(conn.Name, "text")
 		d.events = func(event, reason string) { tell(event, reason, nil) }
 	}
-	if err := d.listenTCP(o); err != nil {
-		return nil, err
-	}
-	if runtime.GOOS == "windows" {
-		return d, nil
-	}
-	dir, err := a.socketDir(conn.Name, o)
-	if err == nil {
-		err = d.listenUnix(dir, o.anyPort)
-	}
-	if err != nil {
+	if err := d.listen(thisSystem(), o, func() (string, error) { return a.socketDir(conn.Name, o) }); err != nil {
 		d.close()
 		return nil, err
 	}
 	return d, nil
-}
-
-func (d *door) listenTCP(o doorOptions) error {
-	port := o.port
-	if port == 0 && !o.anyPort {
-		port = tunnel.StablePort(d.conn.Name)
-	}
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	l, err := tunnel.ListenTCP(addr, refuseStranger)
-	if err != nil {
-		return cannotListen(port, err)
-	}
-	d.listeners = append(d.listeners, l)
-	if t, ok := l.Addr().(*net.TCPAddr); ok {
-		d.port = t.Port
-	}
-	return nil
-}
-
-// cannotListen names who has the port.
-func cannotListen(port int, err error) error {
-	e := &exitError{code: exitCannotBind, word: "cannot_listen", err: fmt.Errorf("cannot listen on port %d: %w", port, err),
-		hint: "choose another with --port"}
-	var taken *tunnel.InUseError
-	if errors.As(err, &taken) {
-		e.err = taken
-	}
-	return e
-}
-
-func (d *door) listenUnix(dir string, private bool) error {
-	l, err := tunnel.ListenUnix(dir, socketName)
-	if err != nil {
-		return &exitError{code: exitCannotBind, word: "cannot_listen", err: fmt.Errorf("cannot listen in %s: %w", dir, err)}
-	}
-	d.listeners = append(d.listeners, l)
-	d.dir = filepath.Dir(l.Addr().String())
-	if private {
-		d.remove = append(d.remove, d.dir)
-	}
-	return nil
 }
 
 // socketDir is a folder of our own: a new one for one command, and one that
@@ -251,6 +202,9 @@ func sqlstate(exit int) string {
 
 // env is how libpq and most drivers find the listener.
 func (d *door) env() []string {
+	if d.port == 0 {
+		return d.socketEnv()
+	}
 	return append(d.commonEnv(), "PGHOST=127.0.0.1", "PGPORT="+strconv.Itoa(d.port))
 }
 
@@ -282,6 +236,9 @@ func withoutLibpq(env []string) []string {
 
 // uri is the same as one URL.
 func (d *door) uri() string {
+	if d.port == 0 {
+		return d.socketURI()
+	}
 	u := url.URL{Scheme: "postgresql", User: url.User(d.conn.User), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(d.port)),
 		Path: "/" + d.conn.Database, RawQuery: "sslmode=disable"}
 	return u.String()

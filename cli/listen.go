@@ -18,10 +18,13 @@ import (
 // ordinary end.
 func (a *App) listen(ctx context.Context, c *api.Client, conn *api.Connection, o *connectOptions) error {
 	tell := a.listenEvents(conn.Name, o.format)
-	d, err := a.openDoor(c, conn, doorOptions{port: o.port, dir: o.socket,
+	d, err := a.openDoor(c, conn, doorOptions{port: o.port, dir: o.socket, unchecked: o.unchecked,
 		events: func(event, reason string) { tell(event, reason, nil) }})
 	if err != nil {
 		return err
+	}
+	if text := d.caution(); text != "" {
+		a.notef("%s: %s", conn.Name, text)
 	}
 	c.Dialer.Notify = func(_ *tunnel.Stream, e tunnel.Event, err error) {
 		switch {
@@ -71,7 +74,11 @@ func (a *App) listenEvents(name, format string) func(event, reason string, more 
 
 // ready is the content of the event that says so.
 func (d *door) ready() map[string]any {
-	return map[string]any{"host": "127.0.0.1", "port": d.port, "socket_dir": d.dir, "user": d.conn.User,
+	host, port := "127.0.0.1", d.port
+	if port == 0 {
+		host, port = d.dir, 5432
+	}
+	return map[string]any{"host": host, "port": port, "socket_dir": d.dir, "user": d.conn.User,
 		"database": d.conn.Database, "uri": d.uri()}
 }
 
@@ -89,7 +96,7 @@ func (a *App) printDoor(d *door, format string) error {
 			d.conn.Name, d.host(), d.hostPort(), d.conn.User, d.conn.Database)
 	default:
 		text = fmt.Sprintf("%s  postgres  ready\n  psql        psql %s\n", d.conn.Name, shellQuote(d.uri()))
-		if d.dir != "" {
+		if d.dir != "" && d.port != 0 {
 			text += fmt.Sprintf("  socket      psql %s\n", shellQuote(d.socketURI()))
 		}
 		text += "  close       Ctrl-C\n"

@@ -20,7 +20,7 @@ const (
 
 // ErrNoPeerCheck means that this system cannot say which user is behind a TCP
 // conn; a unix socket can be used instead.
-var ErrNoPeerCheck = errors.New("on this system it cannot be checked whose connection a TCP port gets; use the unix socket")
+var ErrNoPeerCheck = errors.New("this system cannot say whose process uses a TCP port, so every user of the machine could use it")
 
 // ListenTCP listens on a loopback address, such as "127.0.0.1:23817". The
 // kernel is asked which user is behind each conn. A conn of another user, or

@@ -74,6 +74,7 @@ type Instance struct {
 	running sync.WaitGroup
 	closers []func() error // in reverse order
 	failed  chan error
+	started time.Time
 }
 
 // AuditDir is where a configuration keeps its audit log.
@@ -82,7 +83,7 @@ func AuditDir(cfg *config.Config) string { return filepath.Join(cfg.Abs(cfg.Data
 // Start runs a broker until Stop. ctx bounds the start only.
 func Start(ctx context.Context, o Options) (_ *Instance, err error) {
 	base, stop := context.WithCancel(context.Background())
-	i := &Instance{opts: o, log: o.Logger, base: base, stop: stop, failed: make(chan error, 4)}
+	i := &Instance{opts: o, started: time.Now(), log: o.Logger, base: base, stop: stop, failed: make(chan error, 4)}
 	defer func() {
 		if err != nil {
 			i.close()

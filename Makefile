@@ -38,6 +38,9 @@ bench: ## measure beside peers and write docs/benchmarks.md
 	@$(MAKE) --no-print-directory build
 	cd testdata/bench && $(GO) run . -hoop ../../$(BIN) -out ../../docs/benchmarks.md
 
+maskbench: ## measure the detectors beside other engines and write docs/benchmarks-mask.md
+	cd testdata/maskbench && $(GO) run . -out ../../docs/benchmarks-mask.md
+
 compat: ## psql, pg_dump, drivers and pgx's own test suite, direct and through hoop
 	@.ci/setup test
 	@$(MAKE) --no-print-directory build
@@ -55,4 +58,4 @@ cross: ## compile for every system of a release (.goreleaser.yaml)
 generate: ## make the generated files anew: completions, command reference
 	$(GO) test ./cli -run 'TestGenerated' -update
 
-.PHONY: help build demo test check vet fuzz bench compat crash cross generate
+.PHONY: help build demo test check vet fuzz bench maskbench compat crash cross generate

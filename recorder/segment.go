@@ -26,26 +26,6 @@ const (
 
 var zeros [growBy]byte
 
-// disk is what the log needs of an open segment file.
-type disk interface {
-	io.WriterAt
-	Datasync() error
-	Truncate(size int64) error
-	Close() error
-}
-
-type osDisk struct{ *os.File }
-
-func (d osDisk) Datasync() error { return datasync(d.File) }
-
-func openDisk(path string, flag int) (disk, error) {
-	f, err := os.OpenFile(path, flag, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	return osDisk{f}, nil
-}
-
 // segment is the file being written.
 type segment struct {
 	disk  disk

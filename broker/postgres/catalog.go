@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hoop/policy"
+	"hoop/policy/lineage"
 )
 
 // catalogAge bounds how long a change that another session made to the schema
@@ -20,6 +21,7 @@ const catalogAge = 30 * time.Second
 // of the table and the number of the column. Sessions share it.
 type catalog struct {
 	specs   []policy.ColumnLabel
+	trusted []lineage.Trusted
 	current atomic.Pointer[snapshot]
 	// after is the moment, in Unix nanoseconds, before which a snapshot does
 	// not count: that of the last schema change.
@@ -41,7 +43,7 @@ func (c *catalog) get(ctx context.Context, connect connector) (*snapshot, error)
 		return s, nil
 	}
 	taken := time.Now()
-	s, err := loadSnapshot(ctx, connect, c.specs)
+	s, err := loadSnapshot(ctx, connect, c.specs, c.trusted)
 	if err != nil {
 		return nil, fmt.Errorf("resolve labels at the target: %w", err)
 	}
@@ -68,6 +70,17 @@ type snapshot struct {
 	relations map[uint32]struct{} // every one there is
 	rows      map[uint32]string   // row types of labelled tables, and arrays of them → a label
 	tables    []labelledTable
+	// lineage follows values through the target's trees; nil where untold says
+	// what a superuser must run for the server to tell them to the broker alone.
+	lineage *lineage.Catalog
+	untold  string
+	path    string // the schemas that names resolve in by default
+}
+
+// names reports whether a table of that name has labels or shows some.
+func (s *snapshot) names(table string) bool {
+	_, name := splitName(table)
+	return slices.ContainsFunc(s.tables, func(t labelledTable) bool { return t.name == name })
 }
 
 // labelledTable is a table with a label, or a partition or child of one.

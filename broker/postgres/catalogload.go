@@ -9,13 +9,14 @@ import (
 	"strings"
 
 	"hoop/policy"
+	"hoop/policy/lineage"
 )
 
 // maxCatalogMessage bounds one message of a catalog query's answer, bytes.
-const maxCatalogMessage = 1 << 20
+const maxCatalogMessage = 32 << 20
 
 // loadSnapshot asks the target over a connection of its own.
-func loadSnapshot(ctx context.Context, connect connector, specs []policy.ColumnLabel) (*snapshot, error) {
+func loadSnapshot(ctx context.Context, connect connector, specs []policy.ColumnLabel, trusted []lineage.Trusted) (*snapshot, error) {
 	up, err := connect(ctx)
 	if err != nil {
 		return nil, err
@@ -41,6 +42,7 @@ func loadSnapshot(ctx context.Context, connect connector, specs []policy.ColumnL
 	l.each(tableQuery(s), 6, func(f []string) {
 		s.addColumn(l.oid(f[0]), f[1], f[2], tableColumn{f[3], l.number(f[4]), f[5] == "t"})
 	})
+	loadLineage(ctx, &l, s, specs, trusted)
 	return s, l.err
 }
 
@@ -134,6 +136,19 @@ type lister struct {
 	up  *upstream
 	r   *bufio.Reader
 	err error
+	// telling keeps the trees that the server tells of.
+	telling bool
+	trees   []string
+}
+
+// anyFields stands for however many fields a row has.
+const anyFields = -1
+
+// queryError is what the server says against a query.
+type queryError struct{ code, message string }
+
+func (e *queryError) Error() string {
+	return fmt.Sprintf("catalog query: SQLSTATE %s: %s", e.code, e.message)
 }
 
 func (l *lister) oid(s string) uint32 {
@@ -169,6 +184,7 @@ func (l *lister) each(query string, n int, f func(fields []string)) {
 		l.keep(err)
 		return
 	}
+	var failed *queryError
 	for l.err == nil {
 		kind, body := l.message()
 		switch kind {
@@ -178,8 +194,16 @@ func (l *lister) each(query string, n int, f func(fields []string)) {
 			}
 		case 'E':
 			r := report{body: body}
-			l.keep(fmt.Errorf("catalog query: SQLSTATE %s: %s", r.field('C'), r.field('M')))
+			failed = &queryError{string(r.field('C')), string(r.field('M'))}
+		case 'N':
+			r := report{body: body}
+			if tree, ok := treeOf(&r); ok && l.telling {
+				l.trees = append(l.trees, tree)
+			}
 		case 'Z':
+			if failed != nil {
+				l.keep(failed)
+			}
 			return
 		}
 	}
@@ -207,7 +231,9 @@ func (l *lister) message() (kind byte, body []byte) {
 
 func (l *lister) fields(body []byte, n int) []string {
 	r := reader{rest: body}
-	if int(r.uint16()) != n {
+	if got := int(r.uint16()); n == anyFields {
+		n = got
+	} else if got != n {
 		r.fail(errCount)
 	}
 	v := r.values(n)

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-
-	"hoop/policy/sql"
 )
 
 // copyable refuses, before it runs, a COPY TO whose values could not be masked.
@@ -17,7 +15,7 @@ func (v *view) copyable(t *ticket) error {
 	if !cp.To || cp.File || cp.Program || showsAll(t) {
 		return nil
 	}
-	if cp.Query && v.labelled(t.facts) {
+	if cp.Query && t.derived == nil && v.labelled(t.facts) {
 		return &problem{code: "42501", message: "denied: the columns of COPY (query) cannot be told apart, so they cannot be masked",
 			hint: "use COPY table (columns) TO STDOUT, or run the query by itself"}
 	}
@@ -81,6 +79,9 @@ func (p *responses) copyColumns(ctx context.Context, v *view, t *ticket, n int) 
 	p.masker.detectors = v.detectors
 	p.masker.moved()
 	p.masker.ready()
+	if t.copy.Query && t.derived != nil {
+		return p.copiedQuery(columns, v, t)
+	}
 	if t.copy.Query || v.catalog == nil {
 		return columns, nil
 	}
@@ -91,7 +92,7 @@ func (p *responses) copyColumns(ctx context.Context, v *view, t *ticket, n int) 
 	if err != nil {
 		return nil, err
 	}
-	table, err := snap.copied(t.copy)
+	table, err := snap.copied(t)
 	if err != nil || table == nil {
 		return columns, err
 	}
@@ -116,7 +117,11 @@ func (p *responses) copyColumns(ctx context.Context, v *view, t *ticket, n int) 
 
 // copied finds the labelled table that a COPY names, nil where it has no label.
 // Without a schema the name could mean any table of that name.
-func (s *snapshot) copied(cp *sql.CopyFacts) (*labelledTable, error) {
+func (s *snapshot) copied(t *ticket) (*labelledTable, error) {
+	if d := t.derived; d != nil && len(d.of) == 1 && len(d.of[0].Relations) > 0 {
+		return s.table(d.of[0].Relations[0]), nil
+	}
+	cp := t.copy
 	schema, name := splitName(cp.Table)
 	var found *labelledTable
 	for i := range s.tables {
@@ -130,6 +135,26 @@ func (s *snapshot) copied(cp *sql.CopyFacts) (*labelledTable, error) {
 		found = t
 	}
 	return found, nil
+}
+
+func (s *snapshot) table(oid uint32) *labelledTable {
+	i := slices.IndexFunc(s.tables, func(t labelledTable) bool { return t.oid == oid })
+	if i < 0 {
+		return nil
+	}
+	return &s.tables[i]
+}
+
+// copiedQuery puts what the target's tree says of a query's columns into the
+// plan of its COPY.
+func (p *responses) copiedQuery(columns []columnPlan, v *view, t *ticket) ([]columnPlan, error) {
+	for i, c := range t.derived.columns(p.rulesFor(&t.Verdict), len(columns)) {
+		if len(c.Labels) > 0 {
+			columns[i].seek = nowhere
+			columns[i].label, columns[i].method = c.Labels[0], v.methodFor(c)
+		}
+	}
+	return columns, nil
 }
 
 // list gives the columns that a COPY lists, or without a list all that it

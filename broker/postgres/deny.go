@@ -43,12 +43,22 @@ func appendTarget(dst []byte, kind, subtype byte, name string) []byte {
 type problem struct {
 	code, message, detail, hint string
 	position                    int // in characters from 1; 0 for none
+	// raw is the target's own ErrorResponse, where it said so itself.
+	raw []byte
 }
 
-func (p *problem) Error() string { return p.message }
+func (p *problem) Error() string {
+	if p.raw != nil {
+		return "the server refused it: SQLSTATE " + p.code
+	}
+	return p.message
+}
 
 // frame is the ErrorResponse.
 func (p *problem) frame() []byte {
+	if p.raw != nil {
+		return p.raw
+	}
 	noNUL := func(s string) string { return strings.ReplaceAll(s, "\x00", "") }
 	m := &pgproto3.ErrorResponse{Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: p.code,
 		Message: noNUL(p.message), Detail: noNUL(p.detail), Hint: noNUL(p.hint), Position: int32(p.position)}

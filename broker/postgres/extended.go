@@ -27,7 +27,7 @@ func (c *requests) parse(ctx context.Context, msg []byte) error {
 		if len(parts) > 0 {
 			st = &parts[0]
 		}
-		return c.refuseOr(msg, err, st)
+		return c.refuseOr(len(msg), err, st)
 	}
 	s := &statement{text: text, parts: parts}
 	for i := range m.types.count() {
@@ -36,8 +36,13 @@ func (c *requests) parse(ctx context.Context, msg []byte) error {
 	e := c.queue.entry(typeParse)
 	e.change = &binding{name: string(m.statement), statement: s}
 	c.queue.locked(func() { c.queue.names.claim(e.change.name, nil) })
+	if text, quieted := c.quieted(parts); quieted {
+		c.queue.push(e)
+		c.flow.replace(len(msg), appendParse(nil, e.change.name, text, nil))
+		return nil
+	}
 	if len(parts) > 0 {
-		c.forward(msg, e)
+		c.forward(len(msg), e)
 		return nil
 	}
 	c.queue.push(e) // an empty query: nothing but nothing is sent
@@ -64,6 +69,7 @@ func (c *requests) preparable(ctx context.Context, text string, parts []sql.Stat
 		c.prepareAction(&resolved[i], nil, nil)
 		if v := c.session.Preview(&c.action); v.Effect == policy.Deny {
 			t, err := c.session.Decide(ctx, &c.action) // records the denial
+			c.unwant()
 			if err != nil {
 				return err
 			}
@@ -81,7 +87,7 @@ func (c *requests) bind(msg []byte) error {
 		return protocolError(err)
 	}
 	if c.queue.is(func() bool { return c.queue.names.bound+len(msg) > maxBound }) {
-		c.refuse(msg, &problem{code: "53200", message: fmt.Sprintf("the portals of a session may hold %d bytes", maxBound)})
+		c.refuse(len(msg), &problem{code: "53200", message: fmt.Sprintf("the portals of a session may hold %d bytes", maxBound)})
 		return nil
 	}
 	s, err := c.statementNamed(string(m.statement))
@@ -93,7 +99,7 @@ func (c *requests) bind(msg []byte) error {
 	if m.params.count() > 0 {
 		e.change.to.bind = append([]byte(nil), msg[headerSize:]...)
 	}
-	c.forward(msg, e)
+	c.forward(len(msg), e)
 	return nil
 }
 
@@ -130,7 +136,10 @@ func (c *requests) describe(msg []byte) error {
 		e.view = c.view
 		c.described, c.isDescribed = string(m.name), true
 	}
-	c.forward(msg, e)
+	if m.subtype == subtypeStatement {
+		c.queue.locked(func() { e.describes = c.queue.names.statement(string(m.name)) })
+	}
+	c.forward(len(msg), e)
 	return nil
 }
 
@@ -146,7 +155,7 @@ func (c *requests) close(msg []byte) error {
 	if e.change.portal {
 		c.endPortal(e.change.name)
 	}
-	c.forward(msg, e)
+	c.forward(len(msg), e)
 	return nil
 }
 
@@ -171,7 +180,7 @@ func (c *requests) execute(ctx context.Context, msg []byte) error {
 		return err
 	}
 	if p == nil || p.of == nil {
-		c.refuse(msg, unknownPortal(name))
+		c.refuse(c.size, unknownPortal(name))
 		return nil
 	}
 	e := c.queue.entry(typeExecute)
@@ -180,7 +189,7 @@ func (c *requests) execute(ctx context.Context, msg []byte) error {
 		if len(p.of.parts) > 0 {
 			st = &p.of.parts[0]
 		}
-		return c.refuseOr(msg, err, st)
+		return c.refuseOr(c.size, err, st)
 	}
 	if e.view != nil && !(c.isDescribed && c.described == name) {
 		c.describePortal(name, e.view)
@@ -188,7 +197,7 @@ func (c *requests) execute(ctx context.Context, msg []byte) error {
 	for i := range p.of.parts {
 		c.passes(&p.of.parts[i])
 	}
-	c.forward(msg, e)
+	c.forward(c.size, e)
 	return c.awaitCopy(p.of.parts)
 }
 
@@ -204,7 +213,7 @@ func (c *requests) judgePortal(ctx context.Context, p *portal, e *entry) error {
 		e.view, err = c.inForce(ctx)
 		return err
 	}
-	params, exact, err := p.parameters()
+	params, exact, err := p.parameters(c.typesOf(p.of))
 	if err != nil {
 		return err
 	}
@@ -212,7 +221,7 @@ func (c *requests) judgePortal(ctx context.Context, p *portal, e *entry) error {
 	if err != nil {
 		return err
 	}
-	t, err := c.decide(ctx, &parts[0], params, exact)
+	t, err := c.judgeOne(ctx, &parts[0], origin{of: p.of}, params, exact)
 	if err != nil {
 		return err
 	}

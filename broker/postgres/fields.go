@@ -50,10 +50,18 @@ func (p *responses) failed(msg []byte) error {
 }
 
 // notified handles NoticeResponse, which may come at any time.
-func (p *responses) notified(msg []byte) error {
+func (p *responses) notified(ctx context.Context, msg []byte) error {
 	r := report{body: msg[headerSize:]}
 	if err := r.check(); err != nil {
 		return err
+	}
+	if tree, ok := treeOf(&r); ok && p.up.armed.Load() {
+		p.flow.omit(len(msg))
+		return p.told(ctx, tree)
+	}
+	if !p.audible(r.field('V')) {
+		p.flow.omit(len(msg))
+		return nil
 	}
 	p.tell(msg, &r, p.current())
 	return nil
@@ -68,7 +76,7 @@ func (p *responses) tell(msg []byte, r *report, e *entry) {
 		return
 	}
 	t := e.underWay()
-	withhold := t != nil && v.labelled(t.facts) && !showsAll(t)
+	withhold := t != nil && (v.labelled(t.facts) || t.derived != nil && t.derived.touches()) && !showsAll(t)
 	if !withhold && v.detectors == nil {
 		p.flow.pass(len(msg))
 		return

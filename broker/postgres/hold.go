@@ -28,9 +28,7 @@ var _ broker.Holder = (*requests)(nil)
 func (c *requests) Hold(ctx context.Context, notice string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	withdraw := func() { cancel(broker.ErrWithdrawn) }
-	c.up.held.Store(&withdraw)
-	defer c.up.held.Store(nil)
+	defer context.AfterFunc(c.wanted, func() { cancel(broker.ErrWithdrawn) })()
 	if err := c.relay.notice(notice); err != nil {
 		return gone(err, errClientGone)
 	}
@@ -41,6 +39,26 @@ func (c *requests) Hold(ctx context.Context, notice string) error {
 		return cause
 	}
 	return gone(err, errClientGone)
+}
+
+// want takes cancel requests from now on, until unwant: one that comes before
+// anybody waits must not be lost.
+func (c *requests) want() {
+	if c.up.held.Load() != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	withdraw := func() { cancel() }
+	c.wanted = ctx
+	c.up.held.Store(&withdraw)
+}
+
+// unwant leaves cancel requests to the target again.
+func (c *requests) unwant() {
+	if withdraw := c.up.held.Swap(nil); withdraw != nil {
+		(*withdraw)()
+		c.wanted = nil
+	}
 }
 
 // shelve keeps what was not looked at in as little memory as it needs. All that

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 
+	"hoop/policy"
+	"hoop/policy/lineage"
 	"hoop/policy/mask"
 )
 
@@ -58,11 +60,12 @@ type masker struct {
 type planKey struct {
 	view     *view
 	snapshot *snapshot
+	derived  *derivation
 	unmask   []string
 }
 
 func (k *planKey) same(o *planKey) bool {
-	return k.view == o.view && k.snapshot == o.snapshot && slices.Equal(k.unmask, o.unmask)
+	return k.view == o.view && k.snapshot == o.snapshot && k.derived == o.derived && slices.Equal(k.unmask, o.unmask)
 }
 
 // describe takes over a description: T of rows, n of none. It holds until the
@@ -126,19 +129,57 @@ func (p *responses) prepare(ctx context.Context, e *entry) error {
 	}
 	key := planKey{view: e.view, snapshot: snap}
 	if t := e.ticket(); t != nil {
-		key.unmask = t.Verdict.Unmask
+		if err := p.sure(ctx, e, t); err != nil {
+			return err
+		}
+		key.unmask, key.derived = t.Verdict.Unmask, t.derived
 	}
-	return m.make(key, e)
+	return m.make(p.relay, key, e)
+}
+
+// sure makes certain, before the first row, that a statement was judged by what
+// it turned out to be.
+func (p *responses) sure(ctx context.Context, e *entry, t *ticket) error {
+	d := t.derived
+	if d == nil {
+		return nil
+	}
+	if d.late {
+		return changedMeaning(lineage.Verdict{Reason: "the server did not tell what it reads"})
+	}
+	if d.statement == nil {
+		return nil
+	}
+	var again []string
+	p.queue.locked(func() { again = d.statement.again })
+	if len(again) <= d.seen {
+		return nil
+	}
+	with := &derivation{of: slices.Clone(d.of), statement: d.statement, seen: len(again)}
+	for _, tree := range again[d.seen:] {
+		f, err := p.followed(ctx, e.view, tree)
+		if err != nil {
+			return err
+		}
+		if f.Columns() == d.of[0].Columns() {
+			with.of = append(with.of, f)
+		}
+	}
+	if v := with.verdict(p.rulesFor(&t.Verdict)); v.Effect != policy.Allow {
+		return changedMeaning(v)
+	}
+	t.derived = with
+	return nil
 }
 
 // make takes the last plan where everything it follows from is the same.
-func (m *masker) make(key planKey, e *entry) error {
+func (m *masker) make(r *relay, key planKey, e *entry) error {
 	m.ready()
 	if m.last != nil && m.planned.same(&key) && bytes.Equal(m.planDesc, m.described) {
 		m.plan = m.last
 		return nil
 	}
-	pl, err := newPlan(m.described, &key, e.ticket())
+	pl, err := newPlan(r, m.described, &key, e.ticket())
 	if err != nil {
 		return err
 	}
@@ -188,12 +229,16 @@ func eachColumn(body []byte, f func(from column, name []byte, typ uint32, binary
 	return nil
 }
 
-func newPlan(described []byte, key *planKey, t *ticket) (*plan, error) {
+func newPlan(r *relay, described []byte, key *planKey, t *ticket) (*plan, error) {
 	pl := &plan{}
 	v := key.view
+	derived := r.derivedColumns(described, t)
 	err := eachColumn(described, func(from column, name []byte, typ uint32, bin bool) error {
 		c := columnPlan{name: string(name), kind: kindOf(typ), binary: bin}
-		if label := key.snapshot.label(from, typ); label != "" && !(t != nil && t.Verdict.Shows(label)) {
+		if i := len(pl.columns); i < len(derived) && len(derived[i].Labels) > 0 {
+			c.label, c.method = derived[i].Labels[0], v.methodFor(derived[i])
+			pl.labelled = true
+		} else if label := key.snapshot.label(from, typ); label != "" && !(t != nil && t.Verdict.Shows(label)) {
 			c.label, c.method = label, v.method(label)
 			pl.labelled = true
 		} else if label == "" && v.detectors != nil && !(t != nil && showsAll(t)) {
@@ -206,6 +251,23 @@ func newPlan(described []byte, key *planKey, t *ticket) (*plan, error) {
 		return nil
 	})
 	return pl, err
+}
+
+// derivedColumns is what the target's tree says of the columns of a result.
+func (r *relay) derivedColumns(described []byte, t *ticket) []lineage.Column {
+	if t == nil || t.derived == nil || len(described) < 2 {
+		return nil
+	}
+	return t.derived.columns(r.rulesFor(&t.Verdict), int(binary.BigEndian.Uint16(described)))
+}
+
+// methodFor is the mask of a column: that of its label where its values are
+// those of a labelled column; else they are replaced whole.
+func (v *view) methodFor(c lineage.Column) *mask.Method {
+	if c.Plain {
+		return v.method(c.Labels[0])
+	}
+	return v.whole
 }
 
 func (v *view) method(label string) *mask.Method {

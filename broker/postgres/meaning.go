@@ -18,12 +18,17 @@ import (
 type capture struct {
 	rows []string // of one column, as text
 	err  error
+	// whole is true where an error is the client's own, to be told as it is;
+	// trees are what the target tells of the query.
+	whole bool
+	trees []string
 }
 
 // Meaning asks the target, within the client's own session, what the names in
 // a statement stand for at this moment: which role and search_path it would run
 // under, and the identity and definition of what it touches.
 func (c *requests) Meaning(ctx context.Context, a *broker.Action) (approval.Meaning, error) {
+	c.want()
 	if err := c.drain(); err != nil {
 		return approval.Meaning{}, err
 	}
@@ -33,7 +38,10 @@ func (c *requests) Meaning(ctx context.Context, a *broker.Action) (approval.Mean
 	if c.out.status == 'E' {
 		return approval.Meaning{}, nil // only the end of the transaction gets here
 	}
-	rows, err := c.ask(meaningQuery(a, c.named()))
+	rows, err := c.ask(meaningQuery(a, c.usedName()))
+	if err == nil && c.wanted.Err() != nil {
+		err = broker.ErrWithdrawn
+	}
 	if err != nil {
 		return approval.Meaning{}, err
 	}
@@ -60,9 +68,9 @@ func (c *requests) runnable(a *broker.Action) error {
 	return nil
 }
 
-// named is the name of the prepared statement or cursor that the held statement
+// usedName is the name of the prepared statement or cursor that the held statement
 // uses, "" for none.
-func (c *requests) named() string {
+func (c *requests) usedName() string {
 	if c.asked == nil {
 		return ""
 	}
@@ -128,6 +136,7 @@ func (p *responses) captured(kind byte, msg []byte, e *entry) error {
 		}
 	case 'Z':
 		p.status = msg[len(msg)-1]
+		p.queue.locked(func() { p.queue.skipping = false })
 		defer p.done(true)
 	case 'E':
 		return p.notCaptured(msg, e)
@@ -146,11 +155,32 @@ func (p *responses) notCaptured(msg []byte, e *entry) error {
 		return err
 	}
 	e.capture.err = &problem{code: string(r.field('C')), message: "hoop could not find out what the statement would run on: " + string(r.field('M'))}
-	if e.kind == typeQuery {
+	if e.capture.whole {
+		e.capture.err = &problem{code: string(r.field('C')), raw: slices.Clone(msg)}
+	}
+	switch {
+	case e.kind == typeQuery:
 		p.flow.omit(len(msg))
+		return nil
+	case e.capture.whole && p.endsInSync():
+		p.flow.omit(len(msg))
+		p.cur = nil
+		p.queue.fail()
 		return nil
 	}
 	return p.failed(msg)
+}
+
+// endsInSync reports whether the question ends with a Sync of its own, so that
+// its failure is no failure of the client's.
+func (p *responses) endsInSync() bool {
+	last := false
+	p.queue.locked(func() {
+		for _, e := range p.queue.entries[p.queue.head:] {
+			last = e.kind == typeSync && e.capture != nil
+		}
+	})
+	return last
 }
 
 func (g *capture) row(body []byte) {

@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"slices"
+
 	"hoop/policy"
 	"hoop/policy/sql"
 )
@@ -10,6 +12,15 @@ type statement struct {
 	text  string
 	parts []sql.Statement // one, or none for an empty query
 	types []uint32        // of its parameters, as far as the client gave them
+	told  []uint32        // of its parameters, by the target; the queue's lock guards it
+	// answered is set once the target has agreed; trees came with that, again
+	// are others that came with a Bind. The queue's lock guards them.
+	answered bool
+	trees    []string
+	again    []string
+	// derived is what they say, by one snapshot of the catalog; requests'.
+	derived   *derivation
+	derivedBy *snapshot
 }
 
 // portal is a statement with its parameters bound. bind is the body of the
@@ -45,8 +56,11 @@ type names struct {
 	// inSQL holds what EXECUTE of a name runs, for those that PREPARE made and
 	// the target has accepted; claimed, the last PREPARE sent for a name, which
 	// alone may speak for it.
-	inSQL   map[string]*policy.SQL
-	claimed map[string]*sql.Statement
+	inSQL map[string]*policy.SQL
+	// derivedSQL and cursors tell what the rows of EXECUTE and FETCH derive from.
+	derivedSQL map[string]*derivation
+	cursors    map[string]*derivation
+	claimed    map[string]*sql.Statement
 }
 
 // maxPrepared bounds the prepared statements of a session and maxBound its
@@ -105,6 +119,11 @@ func (n *names) setPortal(name string, p *portal) {
 		n.portals = map[string]*portal{}
 	}
 	n.portals[name] = p
+}
+
+// isPending reports whether a statement's Parse is not answered yet.
+func (n *names) isPending(s *statement) bool {
+	return slices.ContainsFunc(n.pending, func(b *binding) bool { return b.statement == s })
 }
 
 // newest is the last change under way for a name, nil where there is none.
@@ -182,5 +201,34 @@ func (n *names) claim(name string, st *sql.Statement) {
 func (n *names) prepared(st *sql.Statement) {
 	if n.claimed[st.Name] == st {
 		n.inSQL[st.Name] = st.Prepared
+	}
+}
+
+// stands notes what a name of PREPARE stands for, once the target has accepted
+// it.
+func (n *names) stands(name string, d *derivation) {
+	if n.derivedSQL == nil {
+		n.derivedSQL = map[string]*derivation{}
+	}
+	n.derivedSQL[name] = d
+}
+
+// declared notes a cursor that the target has made. One of the same name may
+// come back when a savepoint is rolled back to: all that a name has stood for
+// counts.
+func (n *names) declared(name string, d *derivation) {
+	if n.cursors == nil {
+		n.cursors = map[string]*derivation{}
+	}
+	const most = 8
+	old := n.cursors[name]
+	switch {
+	case old == nil && len(n.cursors) < maxPrepared/nameCost:
+		n.cursors[name] = d
+	case old == nil:
+	case len(old.of) >= most:
+		n.cursors[name] = opaqueRows()
+	default:
+		n.cursors[name] = &derivation{of: slices.Concat(old.of, d.of), hidden: old.hidden || d.hidden}
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // parameters gives the bound values as the record shows them, and the bytes
 // that the digest covers besides the text.
-func (p *portal) parameters() (params []recorder.Param, exact []byte, err error) {
+func (p *portal) parameters(types []uint32) (params []recorder.Param, exact []byte, err error) {
 	if p.bind == nil {
 		return nil, nil, nil
 	}
@@ -24,8 +24,8 @@ func (p *portal) parameters() (params []recorder.Param, exact []byte, err error)
 	for i := 0; m.params.count() > 0; i++ {
 		value, _ := m.params.next()
 		var oid uint32
-		if i < len(p.of.types) {
-			oid = p.of.types[i]
+		if i < len(types) {
+			oid = types[i]
 		}
 		params = append(params, recorder.Param{Null: value == nil, OID: oid, Value: shown(value, oid, m.formats.at(i))})
 	}
@@ -33,6 +33,28 @@ func (p *portal) parameters() (params []recorder.Param, exact []byte, err error)
 	exact = make([]byte, 0, len(p.of.text)+1+len(values))
 	exact = append(append(append(exact, p.of.text...), 0), values...)
 	return params, exact, nil
+}
+
+// typesOf gives the types of a statement's parameters, as the target told them
+// or else as the client gave them.
+func (c *requests) typesOf(s *statement) (types []uint32) {
+	c.queue.locked(func() { types = s.told })
+	if types == nil {
+		return s.types
+	}
+	return types
+}
+
+// learnTypes keeps what a ParameterDescription tells.
+func (p *responses) learnTypes(s *statement, body []byte) {
+	r := reader{rest: body}
+	told := make([]uint32, r.count(4))
+	for i := range told {
+		told[i] = r.uint32()
+	}
+	if s != nil && r.done() == nil {
+		p.queue.locked(func() { s.told = told })
+	}
 }
 
 // shown is a value as text. Binary ones of common types are converted, others

@@ -25,7 +25,9 @@ type entry struct {
 	failed  bool     // of Q: the target reported an error
 	change  *binding // what P, B and C do to names once the target has agreed
 	of      *portal  // of E
-	capture *capture // of what the broker asks for itself
+	// describes is the statement of a Describe, where it is known.
+	describes *statement
+	capture   *capture // of what the broker asks for itself
 }
 
 // ticket is an action under way, with what is counted for its end.
@@ -34,6 +36,9 @@ type ticket struct {
 	facts    *policy.SQL
 	prepares *sql.Statement // a PREPARE; nil for all else
 	copy     *sql.CopyFacts
+	derived  *derivation // from the target's tree; nil where nothing is labelled
+	declares string      // the cursor that a DECLARE makes
+	told     []string    // trees that came while it ran
 	rows     int64
 	bytes    int64
 	masked   map[string]int

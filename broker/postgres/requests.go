@@ -28,10 +28,14 @@ type requests struct {
 	described   string
 	isDescribed bool
 	action      broker.Action
-	verb        string // of the last action, and its kind
-	kind        string
-	asked       *sql.Statement   // that the last action is for
-	meaning     approval.Meaning // of the last that was held
+	// size is of the message under way: all that is kept of one that waits for
+	// people, whose bytes are another session's by then.
+	size    int
+	verb    string // of the last action, and its kind
+	kind    string
+	asked   *sql.Statement   // that the last action is for
+	meaning approval.Meaning // of the last that was held
+	wanted  context.Context  // is done once the client gives up the action that is held
 	// reshaped is true once an Execute of this segment may have changed how
 	// text is read: the target reports it no sooner than at Sync.
 	reshaped bool
@@ -106,7 +110,7 @@ func known(kind byte) error {
 
 // message handles one whole frame.
 func (c *requests) message(ctx context.Context, kind byte, msg []byte) error {
-	body := msg[headerSize:]
+	c.size = len(msg)
 	if c.copying() {
 		return c.whileCopying(kind, msg)
 	}
@@ -145,7 +149,7 @@ func (c *requests) message(ctx context.Context, kind byte, msg []byte) error {
 		c.leaving = true
 	}
 	if err != nil {
-		return fmt.Errorf("message %q of %d bytes: %w", kind, len(body), err)
+		return fmt.Errorf("message %q of %d bytes: %w", kind, c.size-headerSize, err)
 	}
 	return nil
 }
@@ -159,26 +163,26 @@ func (c *requests) sync(msg []byte) error {
 }
 
 // forward lets a message through that the target owes an answer to.
-func (c *requests) forward(msg []byte, e *entry) {
+func (c *requests) forward(size int, e *entry) {
 	c.queue.push(e)
-	c.flow.pass(len(msg))
+	c.flow.pass(size)
 }
 
 // refuse sends the target something that fails in the place of a message, and
 // has the client read why.
-func (c *requests) refuse(msg []byte, p *problem) {
-	kind := c.flow.buf[c.flow.pos] // msg may be stale: the message may have waited
+func (c *requests) refuse(size int, p *problem) {
+	kind := c.flow.buf[c.flow.pos]
 	if kind == typeQuery || kind == typeFunctionCall {
 		e := c.queue.entry(kind)
 		e.denied = p.frame()
 		c.queue.push(e)
-		c.flow.replace(len(msg), appendRefusedQuery(nil))
+		c.flow.replace(size, appendRefusedQuery(nil))
 		return
 	}
 	e := c.queue.entry(typeDescribe)
 	e.subtype, e.denied = subtypeStatement, p.frame()
 	c.queue.push(e)
-	c.flow.replace(len(msg), appendRefusedExtended(nil, c.absent))
+	c.flow.replace(size, appendRefusedExtended(nil, c.absent))
 }
 
 // inForce gives the view under the policy in force, its catalog loaded: nil
@@ -207,8 +211,9 @@ func (c *requests) inForce(ctx context.Context) (*view, error) {
 // sees catalogs only and finds nothing through a search_path that others chose.
 func (r *relay) connect(ctx context.Context) (*upstream, error) {
 	return r.e.connect(ctx, r.session, r.up.database, map[string]string{
-		"application_name": "hoop", "search_path": "pg_catalog", "statement_timeout": "5000", "lock_timeout": "1000",
+		"application_name": "hoop", "statement_timeout": "5000", "lock_timeout": "1000",
 		"default_transaction_read_only": "on", "client_encoding": "UTF8", "standard_conforming_strings": "on",
+		levelSetting: "log", "debug_print_rewritten": "on", "debug_pretty_print": "off",
 	})
 }
 
@@ -259,14 +264,16 @@ func (c *requests) await(ok func() bool) error {
 }
 
 // decide asks for the verdict on one statement.
-func (c *requests) decide(ctx context.Context, st *sql.Statement, params []recorder.Param, exact []byte) (*ticket, error) {
+func (c *requests) decide(ctx context.Context, st *sql.Statement, d *derivation, params []recorder.Param, exact []byte) (*ticket, error) {
 	c.prepareAction(st, params, exact)
+	c.action.Floor = c.floor(d)
 	t, err := c.session.Decide(ctx, &c.action)
+	c.unwant()
 	if err != nil {
 		return nil, err
 	}
 	c.up.running.Store(t.Number)
-	k := &ticket{Ticket: t, facts: st.Facts, copy: st.Copy}
+	k := &ticket{Ticket: t, facts: st.Facts, copy: st.Copy, derived: d}
 	if st.Prepared != nil {
 		k.prepares = st
 	}

@@ -188,13 +188,13 @@ func (p *responses) message(ctx context.Context, kind byte, msg []byte) error {
 	case 'T', 't', 'n':
 		return p.description(kind, msg)
 	case 'C', 'I', 's':
-		return p.complete(kind, msg)
+		return p.complete(ctx, kind, msg)
 	case 'Z':
 		return p.ready(msg)
 	case 'E':
 		return p.failed(msg)
 	case 'N':
-		return p.notified(msg)
+		return p.notified(ctx, msg)
 	case '1':
 		return p.agreed(kind, msg, typeParse)
 	case '2':
@@ -227,8 +227,12 @@ func asynchronous(kind byte) bool { return kind == 'N' || kind == 'S' || kind ==
 
 // agreed handles the plain answers to Parse, Bind and Close.
 func (p *responses) agreed(kind byte, msg []byte, of byte) error {
-	if _, err := p.expect(kind, of); err != nil {
+	e, err := p.expect(kind, of)
+	if err != nil {
 		return err
+	}
+	if of == typeParse && e.change != nil && e.change.statement != nil {
+		p.queue.locked(func() { e.change.statement.answered = true })
 	}
 	p.flow.pass(len(msg))
 	p.done(true)
@@ -244,6 +248,9 @@ func (p *responses) description(kind byte, msg []byte) error {
 	if e.view != nil {
 		p.masker.describe(kind, msg[headerSize:])
 	}
+	if kind == 't' {
+		p.learnTypes(e.describes, msg[headerSize:])
+	}
 	if e.hidden {
 		p.flow.omit(len(msg))
 	} else {
@@ -257,7 +264,7 @@ func (p *responses) description(kind byte, msg []byte) error {
 
 // complete handles the end of one statement: CommandComplete,
 // EmptyQueryResponse and PortalSuspended.
-func (p *responses) complete(kind byte, msg []byte) error {
+func (p *responses) complete(ctx context.Context, kind byte, msg []byte) error {
 	e, err := p.expect(kind, typeQuery, typeExecute)
 	if err != nil || kind == 's' && e.kind == typeQuery {
 		return fmt.Errorf("%w: the target sent %q where nothing asked for it", errProtocol, kind)
@@ -270,12 +277,20 @@ func (p *responses) complete(kind byte, msg []byte) error {
 		p.schemaChanged(e.view)
 	}
 	p.copied = nil
+	var stands *derivation
+	if t != nil && t.prepares != nil && kind == 'C' {
+		stands = p.preparedAs(ctx, e, t)
+	}
 	p.queue.locked(func() {
 		p.queue.copyIn = false
 		switch {
 		case kind != 's':
 			if t != nil && t.prepares != nil {
 				p.queue.names.prepared(t.prepares)
+				p.queue.names.stands(t.prepares.Name, stands)
+			}
+			if t != nil && t.declares != "" {
+				p.queue.names.declared(t.declares, t.derived)
 			}
 			p.finish(t, outcome("ok", ""))
 		case e.of != nil:

@@ -131,9 +131,28 @@ func (e *Engine) open(ctx context.Context, s *broker.Session, p *startupPacket) 
 	if err != nil {
 		return nil, err
 	}
+	level, armed := arm(s, ask.settings)
 	up, err := e.connect(ctx, s, database, ask.settings)
 	finish(s, tickets, err)
+	if err == nil {
+		up.atStart = level
+		up.armed.Store(armed)
+		up.level.Store(level)
+	}
 	return up, err
+}
+
+// arm makes the target tell of statements where columns are labelled.
+func arm(s *broker.Session, settings map[string]string) (level int32, armed bool) {
+	level, ok := levelOf(settings[levelSetting])
+	if !ok {
+		level, _ = levelOf("notice")
+	}
+	if len(s.Labels()) == 0 {
+		return level, false
+	}
+	maps.Copy(settings, treeSettings())
+	return level, true
 }
 
 // chooseDatabase gives the database that a client reaches. Unlike with

@@ -23,6 +23,11 @@ type upstream struct {
 	version string            // server_version
 	// database is the one that the session is in.
 	database string
+	// armed is true where the target tells of statements: see trees.go. level is
+	// how much the client asked to be told, atStart what it began with.
+	armed   atomic.Bool
+	level   atomic.Int32
+	atStart int32
 
 	// running is the number of the action that the target works on now, 0 for
 	// none: the record of a cancel request names it.

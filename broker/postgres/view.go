@@ -19,6 +19,7 @@ type view struct {
 	digest    string
 	detectors *mask.Detectors // nil where none are switched on
 	methods   map[string]*mask.Method
+	whole     *mask.Method    // for values that derive from labelled ones
 	fallback  *mask.Method    // for what might carry a label, but cannot be told
 	tables    map[string]bool // names of tables with labels, without their schema
 	catalog   *catalog        // nil where nothing is labelled
@@ -123,7 +124,10 @@ func newView(s *broker.Session, digest string) (*view, error) {
 	if v.fallback, err = s.Mask(unresolved); err != nil {
 		return nil, fmt.Errorf("make the default mask: %w", err)
 	}
-	v.catalog = &catalog{specs: labels}
+	if v.whole, err = mask.NewMethod(policy.MaskSpec{Method: "redact"}, nil); err != nil {
+		return nil, fmt.Errorf("make the mask of derived values: %w", err)
+	}
+	v.catalog = &catalog{specs: labels, trusted: trustedFunctions(s)}
 	return v, nil
 }
 

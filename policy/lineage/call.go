@@ -79,6 +79,12 @@ func countsNull(n Node) bool {
 // call gives what a function's result derives from, args being the union of
 // each. It notes what is dangerous about the call.
 func (w *walker) call(id uint32, each []taint, args set) set {
+	from := w.calls(id, each, args)
+	w.facts.Code = w.facts.Code || id >= firstUserOID && !from.empty()
+	return from
+}
+
+func (w *walker) calls(id uint32, each []taint, args set) set {
 	fn := w.c.functions[id]
 	if fn == nil {
 		if id < firstUserOID {

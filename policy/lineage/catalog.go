@@ -24,7 +24,7 @@ type Catalog struct {
 	equality  map[uint32]bool // operators = and <>
 	triggers  map[uint32][]trigger
 	views     map[uint32][]taint
-	version   int // server_version_num
+	plain     []uint32
 }
 
 // labelled is a column with labels.
@@ -95,11 +95,19 @@ func (c *Catalog) sameLabels(s set) bool {
 
 // knows reports whether a relation existed when the catalog was read.
 func (c *Catalog) knows(relation uint32) bool {
-	if relation < firstUserOID {
+	if relation < firstUserOID || slices.Contains(c.plain, relation) {
 		return true
 	}
 	_, ok := c.relations[relation]
 	return ok
+}
+
+// Plain gives the same catalog, with relations in it that are new to it and
+// known to be tables without parents, triggers, rules or generated columns.
+func (c *Catalog) Plain(relations []uint32) *Catalog {
+	with := *c
+	with.plain = append(slices.Clone(c.plain), relations...)
+	return &with
 }
 
 // Labelled reports whether a relation carries a label, or shows what does.
@@ -113,6 +121,8 @@ func (c *Catalog) column(rel uint32, number int16) taint {
 	switch {
 	case number < 0: // tableoid, ctid, xmin, …
 		return clean
+	case !c.knows(rel):
+		return derived(opaqueSet)
 	case number == 0:
 		return derived(c.rows[rel])
 	}

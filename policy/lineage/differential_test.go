@@ -74,7 +74,7 @@ func TestDifferential(t *testing.T) {
 
 func changedShop(t *testing.T, admin *client, name string, change *strings.Replacer) *client {
 	t.Helper()
-	schema, err := os.ReadFile("testdata/evasion/schema.sql")
+	schema, err := os.ReadFile("../../testdata/evasion/schema.sql")
 	if err != nil {
 		t.Fatal(err)
 	}

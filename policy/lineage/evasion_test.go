@@ -11,7 +11,7 @@ import (
 	"hoop/policy"
 )
 
-// attack is one entry of testdata/evasion/evasion.sql; its header explains them.
+// attack is one entry of ../../testdata/evasion/evasion.sql; its header explains them.
 type attack struct {
 	id, expect, role, proof, intent string
 	chunks                          []string
@@ -21,7 +21,7 @@ var header = regexp.MustCompile(`^-- ([EB]\d+) \| (\w+) \| (\w+) \| [\w-]+ \| (.
 
 func corpus(t *testing.T) []attack {
 	t.Helper()
-	text, err := os.ReadFile("testdata/evasion/evasion.sql")
+	text, err := os.ReadFile("../../testdata/evasion/evasion.sql")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,6 +51,9 @@ func (f *Facts) Judge(r Rules) Verdict {
 			j.v.Columns[i] = Column{Labels: labels, Plain: f.outs[i].plain && len(labels) == 1}
 		}
 	}
+	if f.Purpose == Explain && f.Code {
+		j.atLeast(policy.Deny, "explain the statement without the function", "a function would bring labelled values while the statement is planned")
+	}
 	for i := range f.Calls {
 		j.call(&f.Calls[i])
 	}

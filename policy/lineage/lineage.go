@@ -16,6 +16,8 @@
 // failed gives away.
 package lineage
 
+import "slices"
+
 // The labels that no policy needs to put on a column.
 const (
 	// Opaque is what comes out of code that cannot be followed.
@@ -97,6 +99,11 @@ type Facts struct {
 	// Touches is true where a relation with labels is read or written at all,
 	// so that texts of errors and notices may show its values.
 	Touches bool
+	// Relations are those that the statement names or reaches through views.
+	Relations []uint32
+	// Code is true where functions that are not the server's own bring labelled
+	// values: planning may run them.
+	Code bool
 	// Unknown are the relations and functions that the catalog does not hold:
 	// a newer one may.
 	Unknown []uint32
@@ -140,3 +147,24 @@ func (i *Inference) Sources(f *Facts) []Source { return f.catalog.sources(i.from
 
 // Sources lists the labelled columns whose values are written.
 func (w *Write) Sources(f *Facts) []Source { return f.catalog.sources(w.from) }
+
+// For gives the facts of the same query used for another purpose.
+func (f *Facts) For(p Purpose) *Facts {
+	g := *f
+	g.Purpose = p
+	if p == Keep {
+		g.Writes = append(slices.Clone(f.Writes), kept(f.outs)...)
+	}
+	return &g
+}
+
+// kept are the flows into the columns of a new relation.
+func kept(outs []taint) []Write {
+	var writes []Write
+	for i := range outs {
+		if !outs[i].from.empty() {
+			writes = append(writes, Write{Column: int16(i + 1), from: outs[i].from})
+		}
+	}
+	return writes
+}

@@ -146,7 +146,6 @@ func (l *loader) group(labels []string) int {
 }
 
 func (l *loader) relations() {
-	l.each(`select pg_catalog.current_setting('server_version_num')`, func(f []string) { l.c.version = l.number(f[0]) })
 	l.each(relationsQuery, func(f []string) {
 		r := relation{name: f[1] + "." + f[2]}
 		if f[3] != "" {

@@ -40,7 +40,7 @@ func runWithServer(m *testing.M) (int, error) {
 	if _, err := server.Exec(ctx, "postgres", "create database shop"); err != nil {
 		return 1, err
 	}
-	if err := server.ExecFile(ctx, "shop", "testdata/evasion/schema.sql"); err != nil {
+	if err := server.ExecFile(ctx, "shop", "../../testdata/evasion/schema.sql"); err != nil {
 		return 1, err
 	}
 	return m.Run(), nil

@@ -1,6 +1,9 @@
 package lineage
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // The kinds of a range table entry (RTEKind), commands (CmdType) and the rest
 // that trees print as numbers. They are the same from PostgreSQL 15 to 18.
@@ -63,12 +66,9 @@ func (w *walker) fail(format string, args ...any) {
 }
 
 func (w *walker) unknown(oid uint32) {
-	for _, known := range w.facts.Unknown {
-		if known == oid {
-			return
-		}
+	if !slices.Contains(w.facts.Unknown, oid) {
+		w.facts.Unknown = append(w.facts.Unknown, oid)
 	}
-	w.facts.Unknown = append(w.facts.Unknown, oid)
 }
 
 // statement walks the queries of one statement: rules make several of one.
@@ -93,7 +93,7 @@ func (w *walker) statement(root Node) error {
 		}
 	}
 	if w.facts.Purpose == Keep {
-		w.keeps(w.facts.outs)
+		w.facts.Writes = append(w.facts.Writes, kept(w.facts.outs)...)
 	}
 	return w.err
 }
@@ -109,15 +109,6 @@ func (w *walker) mix(a, b []taint) []taint {
 		out[i] = derived(all)
 	}
 	return out
-}
-
-// keeps notes what a new relation would hold.
-func (w *walker) keeps(outs []taint) {
-	for i := range outs {
-		if !outs[i].from.empty() {
-			w.facts.Writes = append(w.facts.Writes, Write{Column: int16(i + 1), from: outs[i].from})
-		}
-	}
 }
 
 // scope is one query with what its variables mean.
@@ -258,6 +249,9 @@ func (w *walker) relation(e Node) uint32 {
 	}
 	if !w.c.knows(uint32(oid)) {
 		w.unknown(uint32(oid))
+	}
+	if !slices.Contains(w.facts.Relations, uint32(oid)) {
+		w.facts.Relations = append(w.facts.Relations, uint32(oid))
 	}
 	return uint32(oid)
 }

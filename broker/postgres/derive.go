@@ -1,0 +1,429 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"hoop/broker"
+	"hoop/policy"
+	"hoop/policy/lineage"
+	"hoop/policy/sql"
+)
+
+// derivation is what the target's own trees say of one statement.
+type derivation struct {
+	// of are the facts of all that may run: more than one where the target has
+	// planned a statement again, or a name stood for several.
+	of []*lineage.Facts
+	// silent is true where the statement's rows show no value: EXPLAIN, and all
+	// that returns none.
+	silent bool
+	// hidden is true where nobody can tell what the rows derive from.
+	hidden bool
+	// late is true where the tree comes only when the statement runs, because
+	// one before it in the same text may change what it means.
+	late bool
+	tree string // the key of the tree that was judged
+	// made is what a PREPARE or DECLARE makes a name of.
+	made *derivation
+	// statement keeps trees that come when it is planned again; seen is how many
+	// of them are in here.
+	statement *statement
+	seen      int
+}
+
+// origin tells where a statement to derive stands.
+type origin struct {
+	of      *statement // of a Parse of the client's; nil in a Query
+	at      int        // bytes before it in its text
+	changed bool       // one of those before it may change what it means
+}
+
+// opaqueRows stands for rows of code that cannot be followed.
+func opaqueRows() *derivation { return &derivation{hidden: true} }
+
+// verdict is the strictest one over all that may run.
+func (d *derivation) verdict(r lineage.Rules) lineage.Verdict {
+	v := lineage.Verdict{Effect: policy.Allow}
+	for _, f := range d.of {
+		if w := f.Judge(r); w.Effect < v.Effect {
+			v = w
+		}
+	}
+	return v
+}
+
+// columns tells what to do with n columns; nil where they show nothing.
+func (d *derivation) columns(r lineage.Rules, n int) []lineage.Column {
+	if d.silent {
+		return nil
+	}
+	out := make([]lineage.Column, n)
+	for _, f := range d.of {
+		columns := f.Judge(r).Columns
+		if len(columns) != n {
+			return opaqueColumns(r, n)
+		}
+		for i, c := range columns {
+			out[i] = both(out[i], c)
+		}
+	}
+	if d.hidden || len(d.of) == 0 {
+		return opaqueColumns(r, n)
+	}
+	return out
+}
+
+func opaqueColumns(r lineage.Rules, n int) []lineage.Column {
+	if r.Shows(lineage.Opaque) {
+		return nil
+	}
+	return slices.Repeat([]lineage.Column{{Labels: []string{lineage.Opaque}}}, n)
+}
+
+func both(a, b lineage.Column) lineage.Column {
+	switch {
+	case len(a.Labels) == 0:
+		return b
+	case len(b.Labels) == 0 || slices.Equal(a.Labels, b.Labels) && a.Plain == b.Plain:
+		return a
+	}
+	labels := slices.Concat(a.Labels, b.Labels)
+	slices.Sort(labels)
+	return lineage.Column{Labels: slices.Compact(labels)}
+}
+
+// touches reports whether texts of errors may quote labelled values.
+func (d *derivation) touches() bool {
+	return d.hidden || d.late || slices.ContainsFunc(d.of, func(f *lineage.Facts) bool { return f.Touches || f.Code })
+}
+
+// rulesFor are those of the labels under a policy verdict.
+func (r *relay) rulesFor(v *policy.Verdict) lineage.Rules {
+	return lineage.Rules{Shows: v.Shows, Predicates: r.session.Predicates}
+}
+
+// derive finds what a statement derives from, nil where nothing is labelled or
+// policy refuses it anyway.
+func (c *requests) derive(ctx context.Context, st *sql.Statement, from origin) (*derivation, error) {
+	v, err := c.inForce(ctx)
+	if err != nil || v == nil || v.catalog == nil {
+		return nil, err
+	}
+	if c.session.Preview(&c.action).Effect == policy.Deny || st.SyntaxError != "" {
+		return nil, nil
+	}
+	snap, err := v.catalog.get(ctx, c.connect)
+	if err != nil {
+		return nil, err
+	}
+	if snap.untold != "" {
+		if v.labelled(st.Facts) || slices.ContainsFunc(st.Facts.Tables, snap.names) {
+			return nil, untold(snap)
+		}
+		return nil, nil
+	}
+	if !c.up.armed.Load() { // the labels are newer than the session
+		if err := c.rearm(); err != nil {
+			return nil, err
+		}
+	}
+	if err := guarded(st.Facts); err != nil {
+		return nil, err
+	}
+	return c.deriveKind(ctx, st, from)
+}
+
+// untold is the refusal where the target's trees cannot be had.
+func untold(s *snapshot) error {
+	return &problem{code: "42501", message: "denied: labelled columns cannot be masked here, because the server would write what it tells of statements into its log",
+		hint: "have a superuser run: " + s.untold}
+}
+
+// guardedSettings are those by which the server tells of statements.
+var guardedSettings = [...]string{"debug_print_rewritten", "debug_pretty_print", "debug_print_parse", "debug_print_plan", "log_min_messages"}
+
+// guarded refuses to let a statement change them; SET client_min_messages is
+// dealt with elsewhere.
+func guarded(f *policy.SQL) error {
+	for _, name := range f.Settings {
+		if slices.Contains(guardedSettings[:], name) || name == levelSetting && f.Kind != "set" && f.Kind != "reset" {
+			return &problem{code: "42501", message: fmt.Sprintf("denied: %s cannot be changed on a connection with labels", name),
+				hint: "use SET client_min_messages for what the client is told"}
+		}
+	}
+	return nil
+}
+
+func (c *requests) deriveKind(ctx context.Context, st *sql.Statement, from origin) (*derivation, error) {
+	switch st.Facts.Kind {
+	case "execute":
+		return c.named(st, func(n *names) *derivation { return n.derivedSQL[st.Name] })
+	case "fetch", "move":
+		return c.named(st, func(n *names) *derivation { return n.cursors[st.Name] })
+	case "call":
+		return opaqueRows(), nil
+	case "copy_out":
+		if st.Copy != nil && !st.Copy.Query {
+			return c.deriveCopy(ctx, st)
+		}
+	case "prepare": // its tree comes when it runs, which runs nothing of it
+		return &derivation{silent: true, made: &derivation{}}, nil
+	}
+	query, use := st.Inner()
+	if use == sql.NoQuery {
+		if st.Facts.Unknown || slices.Contains(insideOut[:], st.Facts.Kind) {
+			return opaqueRows(), nil
+		}
+		return &derivation{silent: true}, nil
+	}
+	switch {
+	case from.changed:
+		return c.deriveLate(st)
+	case use != sql.Itself:
+		return c.deriveInner(ctx, query, from.of.paramTypes(), use)
+	case from.of != nil:
+		return c.deriveParsed(ctx, from.of)
+	}
+	return c.deriveQuery(ctx, strings.Repeat(" ", from.at)+query, nil, lineage.Return)
+}
+
+// insideOut are the kinds that hold a query: without it they tell nothing.
+var insideOut = [...]string{"select_into", "declare", "explain", "create_table_as", "create_view", "create_materialized_view", "copy_out"}
+
+// deriveInner looks at the query inside a statement, which may be one that
+// holds another.
+func (c *requests) deriveInner(ctx context.Context, query string, types []uint32, use sql.Use) (*derivation, error) {
+	purpose := map[sql.Use]lineage.Purpose{sql.Kept: lineage.Keep, sql.Planned: lineage.Explain}[use]
+	parts := c.e.analyzer.Statements(ctx, query)
+	if len(parts) != 1 {
+		return nil, &problem{code: "42501", message: "denied: the query inside the statement cannot be told apart"}
+	}
+	inner := &parts[0]
+	switch inner.Facts.Kind {
+	case "execute":
+		d, err := c.named(inner, func(n *names) *derivation { return n.derivedSQL[inner.Name] })
+		if err != nil {
+			return nil, err
+		}
+		return d.as(purpose), nil
+	case "create_table_as", "create_materialized_view", "declare", "select_into":
+		nested, use := inner.Inner()
+		if use == sql.NoQuery {
+			return opaqueRows(), nil
+		}
+		return c.deriveInner(ctx, nested, types, use)
+	}
+	d, err := c.deriveQuery(ctx, query, types, purpose)
+	if err != nil {
+		return nil, err
+	}
+	d.tree = "" // the statement's own is that of a utility
+	d.silent = use == sql.Kept || use == sql.Planned
+	return d, nil
+}
+
+// as is what a name stands for, for another purpose than to return rows.
+func (d *derivation) as(p lineage.Purpose) *derivation {
+	if p == lineage.Return {
+		return d
+	}
+	out := &derivation{silent: true, hidden: d.hidden}
+	for _, f := range d.of {
+		out.of = append(out.of, f.For(p))
+	}
+	return out
+}
+
+// named gives what a name of PREPARE or DECLARE stands for. The answer to what
+// was sent before may change it.
+func (c *requests) named(st *sql.Statement, find func(*names) *derivation) (*derivation, error) {
+	if err := c.drain(); err != nil {
+		return nil, err
+	}
+	var d *derivation
+	c.queue.locked(func() { d = find(&c.queue.names) })
+	if d == nil {
+		return opaqueRows(), nil
+	}
+	return d, nil
+}
+
+// deriveLate is for a statement behind one that may change what it means. It
+// may run where it only reads: no row is shown before its tree was judged.
+func (c *requests) deriveLate(st *sql.Statement) (*derivation, error) {
+	_, use := st.Inner()
+	reads := !slices.ContainsFunc(st.Facts.Effects, func(e string) bool { return e != "read" })
+	if use == sql.Itself && (reads || len(st.Facts.Reads) == 0 && !slices.Contains(st.Facts.Effects, "code")) {
+		return &derivation{late: true}, nil
+	}
+	return nil, &problem{code: "42501", message: "denied: a statement before it in the same text may change what this one means",
+		hint: "send the statements one by one"}
+}
+
+// deriveQuery has the target analyse a query, and follows what it says.
+func (c *requests) deriveQuery(ctx context.Context, query string, types []uint32, p lineage.Purpose) (*derivation, error) {
+	trees, err := c.trees(query, types)
+	if err == nil && len(trees) == 0 {
+		if err = c.rearm(); err == nil {
+			trees, err = c.trees(query, types)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(trees) != 1 {
+		return nil, &problem{code: "42501", message: "denied: the server does not tell what the statement reads"}
+	}
+	f, err := c.follow(ctx, trees[0], p)
+	if err != nil {
+		return nil, err
+	}
+	return &derivation{of: []*lineage.Facts{f}, tree: treeKey(trees[0])}, nil
+}
+
+// deriveParsed takes the trees that the client's own Parse brought.
+func (c *requests) deriveParsed(ctx context.Context, s *statement) (*derivation, error) {
+	if err := c.await(func() bool { return s.answered || !c.queue.names.isPending(s) }); err != nil {
+		return nil, err
+	}
+	var trees, again []string
+	c.queue.locked(func() { trees, again = s.trees, s.again })
+	if len(trees) == 0 { // it was prepared before anything was labelled
+		return c.deriveQuery(ctx, s.text, s.types, lineage.Return)
+	}
+	if len(trees) != 1 {
+		return nil, &problem{code: "42501", message: "denied: the server does not tell what the statement reads", hint: "prepare it again"}
+	}
+	snap, err := c.view.catalog.get(ctx, c.connect)
+	if err != nil {
+		return nil, err
+	}
+	if s.derived != nil && s.derivedBy == snap && s.derived.seen == len(again) {
+		return s.derived, nil
+	}
+	d := &derivation{tree: treeKey(trees[0]), statement: s, seen: len(again)}
+	for _, tree := range append(trees[:1:1], again...) {
+		f, err := c.follow(ctx, tree, lineage.Return)
+		if err != nil {
+			return nil, err
+		}
+		if len(d.of) == 0 || f.Columns() == d.of[0].Columns() { // else it is of a function that was inlined
+			d.of = append(d.of, f)
+		}
+	}
+	if s.derivedBy = c.view.catalog.current.Load(); len(d.of[0].Unknown) == 0 && !d.of[0].PathBodies {
+		s.derived = d
+	}
+	return d, nil
+}
+
+func (s *statement) paramTypes() []uint32 {
+	if s == nil {
+		return nil
+	}
+	return s.types
+}
+
+// follow finds the facts of a tree. What the catalog does not hold may be newer
+// than it, or of this transaction.
+func (c *requests) follow(ctx context.Context, tree string, p lineage.Purpose) (*lineage.Facts, error) {
+	snap, err := c.view.catalog.get(ctx, c.connect)
+	if err != nil {
+		return nil, err
+	}
+	f, err := snap.lineage.Analyse(tree, p)
+	if err != nil {
+		return nil, unreadableTree(err)
+	}
+	if len(f.Unknown) == 0 {
+		return c.samePath(snap, f)
+	}
+	if snap, err = c.view.catalog.newer(ctx, c.connect); err != nil {
+		return nil, err
+	}
+	if f, err = snap.lineage.Analyse(tree, p); err != nil {
+		return nil, unreadableTree(err)
+	}
+	if len(f.Unknown) > 0 {
+		plain, err := c.plainRelations(f.Unknown)
+		if err != nil {
+			return nil, err
+		}
+		if f, err = snap.lineage.Plain(plain).Analyse(tree, p); err != nil {
+			return nil, unreadableTree(err)
+		}
+	}
+	return c.samePath(snap, f)
+}
+
+func unreadableTree(err error) error {
+	return &problem{code: "42501", message: "denied: what the server tells of the statement cannot be followed", detail: err.Error()}
+}
+
+// samePath refuses a statement that runs SQL functions whose names resolve by
+// another search_path than the one they were read with.
+func (c *requests) samePath(s *snapshot, f *lineage.Facts) (*lineage.Facts, error) {
+	if !f.PathBodies {
+		return f, nil
+	}
+	rows, err := c.ask("SELECT pg_catalog.array_to_string(pg_catalog.current_schemas(false), ',')")
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) != 1 || rows[0] != s.path {
+		return nil, &problem{code: "42501", message: "denied: the statement calls an SQL function whose names another search_path resolves",
+			hint: "RESET search_path, or have the function SET search_path"}
+	}
+	return f, nil
+}
+
+// plainRelations finds, of relations that only this session sees yet, those
+// that can hold nothing but what was written to them.
+func (c *requests) plainRelations(oids []uint32) ([]uint32, error) {
+	list := make([]string, len(oids))
+	for i, oid := range oids {
+		list[i] = strconv.FormatUint(uint64(oid), 10)
+	}
+	rows, err := c.ask(`SELECT c.oid FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) ANY ('{` + strings.Join(list, ",") + `}'::pg_catalog.oid[])
+ AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,S}'::"char"[]) AND NOT c.relhasrules AND NOT c.relhastriggers AND NOT c.relispartition
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid OPERATOR(pg_catalog.=) c.oid)
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attgenerated OPERATOR(pg_catalog.<>) '')`)
+	if err != nil {
+		return nil, err
+	}
+	var plain []uint32
+	for _, row := range rows {
+		if oid, err := strconv.ParseUint(row, 10, 32); err == nil {
+			plain = append(plain, uint32(oid))
+		}
+	}
+	return plain, nil
+}
+
+// deriveCopy has the target resolve the table of a COPY TO.
+func (c *requests) deriveCopy(ctx context.Context, st *sql.Statement) (*derivation, error) {
+	d, err := c.deriveQuery(ctx, "SELECT FROM ONLY "+st.Copy.Table, nil, lineage.Return)
+	if err != nil {
+		return nil, err
+	}
+	d.tree, d.silent = "", true
+	return d, nil
+}
+
+// floor is what the labels demand of the action, under the verdict that policy
+// would give.
+func (c *requests) floor(d *derivation) *broker.Floor {
+	if d == nil || d.late {
+		return nil
+	}
+	before := c.session.Preview(&c.action)
+	v := d.verdict(c.rulesFor(&before))
+	if v.Effect == policy.Allow {
+		return nil
+	}
+	return &broker.Floor{Effect: v.Effect, Reason: v.Reason, Hint: v.Hint}
+}

@@ -61,5 +61,8 @@ func asDenial(err error, rule string) *Denial {
 	if errors.As(err, &d) {
 		return d
 	}
+	if errors.Is(err, ErrWithdrawn) {
+		return &Denial{Code: CodeWithdrawn, Message: "canceling statement due to user request", Rule: rule, Err: err}
+	}
 	return &Denial{Code: CodeUnavailable, Message: err.Error(), Rule: rule, Err: err}
 }

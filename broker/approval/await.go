@@ -2,6 +2,7 @@ package approval
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"hoop/policy"
@@ -72,16 +73,24 @@ func (d *Desk) Await(ctx context.Context, q *Request, hold func(context.Context,
 	}
 	held, done := context.WithCancelCause(ctx)
 	defer done(nil)
-	p, err := d.open(ctx, q, DefaultExpiry, done)
+	p, err := d.openApart(ctx, q, done)
 	if err != nil {
 		return nil, err
 	}
-	a := p.snapshot()
-	err = hold(held, &a)
+	err = hold(held, p.copied())
 	if err == nil {
 		err = context.Cause(ctx)
 	}
 	return d.outcome(p, err)
+}
+
+// openApart opens an approval on another stack: encoding and storing it would
+// leave the waiting one several times as large, for as long as it waits.
+func (d *Desk) openApart(ctx context.Context, q *Request, done context.CancelCauseFunc) (p *pending, err error) {
+	var opening sync.WaitGroup
+	opening.Go(func() { p, err = d.open(ctx, q, DefaultExpiry, done) })
+	opening.Wait()
+	return p, err
 }
 
 // outcome tells how an approval ended for who waited. gave is why they gave
@@ -166,6 +175,11 @@ func (d *Desk) enter(p *pending, expiry time.Duration) error {
 	d.pending[p.a.ID] = p
 	p.timer = time.AfterFunc(expiry, func() { d.settle(p, Expired, "") })
 	return nil
+}
+
+func (p *pending) copied() *Approval {
+	a := p.snapshot()
+	return &a
 }
 
 func (p *pending) snapshot() Approval {

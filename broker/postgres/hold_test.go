@@ -74,6 +74,22 @@ func (h *holding) waitingFor(n int) []approval.Approval {
 	return nil
 }
 
+// previewed gives what the broker found out, once it has.
+func (h *holding) previewed(a approval.Approval) *approval.Preview {
+	h.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		now, err := h.desk.Get(h.t.Context(), a.ID)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if now.Preview != nil {
+			return now.Preview
+		}
+	}
+	h.t.Fatal("nothing was found out")
+	return nil
+}
+
 // approver is a person with a key of their own.
 func approver(name string, groups ...string) (*approval.Approver, ed25519.PrivateKey) {
 	pub, key, _ := ed25519.GenerateKey(nil)
@@ -462,5 +478,35 @@ create function evil.concat(variadic "any") returns text language internal as 't
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// The approver sees what would happen before it does: the plan and the exact
+// number of rows, in each form of the protocol.
+func TestPreview(t *testing.T) {
+	h := newHolding(t, asking(&policy.SQLSpec{Kinds: []string{"delete", "update"}}))
+	orders(t)
+	c := pgxConn(t, h.connString(""))
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec, pgx.QueryExecModeCacheStatement} {
+		for text, args := range map[string][]any{
+			"delete from orders where id <= $1":                  {mode, 7},
+			"update orders set note = $1 where id <= $2 + 4 - 4": {mode, "it's", 7},
+		} {
+			err := h.meanwhile(func() error { _, err := c.Exec(t.Context(), text, args...); return err }, func(a approval.Approval) {
+				v := h.previewed(a)
+				if v == nil || v.ExactRows == nil || *v.ExactRows != 7 || !strings.Contains(v.Plan, "orders") || v.EstimatedRows <= 0 {
+					t.Errorf("%v: %s: the preview is %+v", mode, text, v)
+				}
+				if err := h.answer(a, approval.Answer{Decision: approval.Deny}); err != nil {
+					t.Error(err)
+				}
+			})
+			if code(err) != "42501" {
+				t.Errorf("%v: got %v", mode, err)
+			}
+		}
+	}
+	if n := left(t); n != "10" {
+		t.Errorf("%s rows are left", n)
 	}
 }

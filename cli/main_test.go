@@ -62,6 +62,9 @@ connections:
 - {name: gone-pg, protocol: postgres, credential: app, target: {host: 127.0.0.1, port: 1, database: shop, tls: {mode: disable}}}
 rules:
 - {name: opening-needs-approval, who: {groups: [engineer]}, connections: {names: [approval-pg]}, actions: [session.open], effect: require_approval, approval: {groups: [approver]}}
+- {name: bob-asks-to-open, who: {names: [bob@demo.example]}, connections: {names: [demo-pg-superuser]}, actions: [session.open], effect: require_approval, approval: {names: [alice@demo.example], break_glass: [approver]}}
+- {name: bob-asks-to-delete, who: {names: [bob@demo.example]}, connections: {names: [demo-pg-superuser]}, sql: {kinds: [delete]}, effect: require_approval, approval: {names: [alice@demo.example]}}
+- {name: bob-reads, who: {names: [bob@demo.example]}, connections: {names: [demo-pg-superuser]}, sql: {only_effects: [read]}, effect: allow}
 - {name: gone-may-be-opened, who: {groups: [engineer]}, connections: {names: [gone-pg]}, actions: [session.open], effect: allow}
 `
 

@@ -107,6 +107,15 @@ func (k *checker) settings(s *source) {
 	if f.Limits.Sessions < 0 {
 		k.add(s, "limits.sessions", "must not be negative")
 	}
+	for i := range f.Webhooks {
+		hook := f.Webhooks[i].hook()
+		if f.Webhooks[i].SecretFile != "" {
+			hook.Secret = []byte{0} // the file is read when the broker starts
+		}
+		if err := hook.Check(); err != nil {
+			k.add(s, fmt.Sprintf("webhooks[%d]", i), "%v", err)
+		}
+	}
 	if e := f.EmbeddedIssuer; e != nil && e.UsersFile == "" {
 		k.add(s, "embedded_issuer.users_file", "is missing")
 	}

@@ -33,6 +33,8 @@ type File struct {
 	Limits  Limits   `yaml:"limits,omitempty"`
 	Audit   Audit    `yaml:"audit,omitempty"`
 	Ident   Identity `yaml:"identity,omitempty"`
+	// Webhooks are told of approvals.
+	Webhooks []Webhook `yaml:"webhooks,omitempty"`
 	// EmbeddedIssuer runs an OpenID provider for one laptop.
 	EmbeddedIssuer *EmbeddedIssuer `yaml:"embedded_issuer,omitempty"`
 	// CredentialStore says where the key of the broker's own store is.
@@ -93,6 +95,17 @@ type EmbeddedIssuer struct {
 	PublicURL string `yaml:"public_url,omitempty"`
 	// AllowNonLoopback lets it listen beyond this machine.
 	AllowNonLoopback bool `yaml:"allow_non_loopback,omitempty"`
+}
+
+// Webhook is a receiver of messages on approvals.
+type Webhook struct {
+	URL string `yaml:"url"`
+	// SecretFile holds the secret that signs messages; json needs one.
+	SecretFile string `yaml:"secret_file,omitempty"`
+	Format     string `yaml:"format,omitempty"` // json (where absent), slack or teams
+	// Events are opened, answered, ended and break_glass; all but answered
+	// where absent.
+	Events []string `yaml:"events,omitempty"`
 }
 
 // Credential is a user name and where its password comes from.

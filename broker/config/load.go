@@ -110,7 +110,7 @@ func (f *File) mainOnly() string {
 	for name, set := range map[string]bool{
 		"include": f.Include != nil, "listen": f.Listen != "", "public_url": f.PublicURL != "",
 		"data_dir": f.DataDir != "", "tls": f.TLS != TLS{}, "metrics": f.Metrics != Metrics{},
-		"limits": f.Limits != Limits{}, "audit": f.Audit != Audit{}, "embedded_issuer": f.EmbeddedIssuer != nil,
+		"limits": f.Limits != Limits{}, "audit": f.Audit != Audit{}, "embedded_issuer": f.EmbeddedIssuer != nil, "webhooks": f.Webhooks != nil,
 	} {
 		if set {
 			return name

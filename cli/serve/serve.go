@@ -30,6 +30,7 @@ import (
 	"hoop/broker/issuer"
 	"hoop/broker/postgres"
 	"hoop/broker/store"
+	"hoop/broker/webhook"
 	"hoop/policy"
 	"hoop/policy/sql"
 	"hoop/recorder"
@@ -58,6 +59,7 @@ type Instance struct {
 	store    *store.Store
 	logins   *identity.Logins
 	desk     *approval.Desk
+	hooks    *webhook.Sender
 	tunnels  *tunnel.Server
 	analyzer *sql.Analyzer
 	handler  *api.Handler
@@ -219,9 +221,15 @@ func (i *Instance) openBroker(ctx context.Context) error {
 // openApprovals comes before the broker that it is a part of, and of which it
 // needs the policy in force once that is ready.
 func (i *Instance) openApprovals(ctx context.Context, st *broker.State, ready <-chan struct{}) error {
-	var err error
+	hooks, err := i.config.Load().Hooks()
+	if err != nil {
+		return err
+	}
+	i.hooks = webhook.New(i.store, i.log)
+	i.hooks.Configure(hooks)
+	i.running.Go(func() { i.hooks.Run(i.base) })
 	i.desk, err = approval.New(ctx, approval.Config{
-		State: i.store, Recorder: i.recorder, Log: i.log,
+		State: i.store, Recorder: i.recorder, Log: i.log, Announce: i.hooks.Announce,
 		Policy: func() *policy.Policy {
 			select {
 			case <-ready:
@@ -342,6 +350,10 @@ func (i *Instance) Reload() error {
 	if err != nil {
 		return err
 	}
+	hooks, err := cfg.Hooks()
+	if err != nil {
+		return err
+	}
 	if err := i.loadCertificate(cfg); err != nil {
 		return err
 	}
@@ -352,6 +364,7 @@ func (i *Instance) Reload() error {
 	i.config.Store(cfg)
 	i.secrets.Store(sec)
 	i.verifier.Store(v)
+	i.hooks.Configure(hooks)
 	i.logins.TrustProxies(cfg.Proxies())
 	i.broker.Reload(st)
 	return nil

@@ -109,11 +109,16 @@ func (r *relay) rulesFor(v *policy.Verdict) lineage.Rules {
 // derive finds what a statement derives from, nil where nothing is labelled or
 // policy refuses it anyway.
 func (c *requests) derive(ctx context.Context, st *sql.Statement, from origin) (*derivation, error) {
+	c.clear = false
 	v, err := c.inForce(ctx)
 	if err != nil || v == nil || v.catalog == nil {
 		return nil, err
 	}
-	if c.session.Preview(&c.action).Effect == policy.Deny || st.SyntaxError != "" {
+	preview := c.session.Preview(&c.action)
+	if preview.Effect == policy.Deny || st.SyntaxError != "" {
+		return nil, nil
+	}
+	if c.clear = allClear(&preview); c.clear {
 		return nil, nil
 	}
 	snap, err := v.catalog.get(ctx, c.connect)
@@ -135,6 +140,19 @@ func (c *requests) derive(ctx context.Context, st *sql.Statement, from origin) (
 		return nil, err
 	}
 	return c.deriveKind(ctx, st, from)
+}
+
+// allClear reports whether a verdict leaves every label in clear, so that
+// nothing need be derived.
+func allClear(v *policy.Verdict) bool { return slices.Contains(v.Unmask, "*") }
+
+// clouded refuses a statement that was not derived because everything was to be
+// shown, where the verdict that counts shows less.
+func (c *requests) clouded(t *ticket) error {
+	if !c.clear || allClear(&t.Verdict) {
+		return nil
+	}
+	return &problem{code: "42501", message: "the policy changed while this was judged", hint: "send it again"}
 }
 
 // untold is the refusal where the target's trees cannot be had.

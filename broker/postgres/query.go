@@ -78,6 +78,9 @@ func (c *requests) judgeOne(ctx context.Context, st *sql.Statement, from origin,
 		return nil, derr
 	}
 	t, err := c.decide(ctx, st, d, params, exact)
+	if err == nil && derr == nil {
+		derr = c.clouded(t)
+	}
 	if err == nil && derr != nil {
 		c.finish(t, refused(derr))
 		return nil, derr

@@ -40,6 +40,7 @@ type requests struct {
 	// text is read: the target reports it no sooner than at Sync.
 	reshaped bool
 	leaving  bool
+	clear    bool // the statement under judgement may show every label
 }
 
 // run relays until the client leaves.

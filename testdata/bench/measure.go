@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os/exec"
 	"slices"
 	"time"
 )
@@ -52,6 +53,9 @@ type workload struct {
 
 // measure runs the rounds, then what is measured once.
 func (b *bench) measure(ctx context.Context) error {
+	if err := b.warmUp(ctx); err != nil {
+		return err
+	}
 	work := b.workloads()
 	for b.rounds < b.options.rounds {
 		start := time.Now()
@@ -72,6 +76,42 @@ func (b *bench) measure(ctx context.Context) error {
 	for _, t := range b.world.targets {
 		if err := b.idle(ctx, t); err != nil {
 			return fmt.Errorf("idle sessions, %s: %w", t.name, err)
+		}
+	}
+	return nil
+}
+
+// warmUp has every target answer, and waits for what its start still costs.
+func (b *bench) warmUp(ctx context.Context) error {
+	for _, t := range b.world.targets {
+		for _, protocol := range protocols {
+			cmd := exec.CommandContext(ctx, b.world.pgbench, "-S", "-n", "-M", protocol, "-c", "4", "-t", "100", "bench")
+			cmd.Env = t.env(b.world)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				return fmt.Errorf("warm up %s: %w\n%s", t.name, err, out)
+			}
+		}
+		if err := quiet(ctx, t.between); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quiet waits until processes have used no processor for half a second, but not
+// for longer than half a minute.
+func quiet(ctx context.Context, ps []*process) error {
+	last := time.Duration(-1)
+	for range 60 {
+		u, err := usageOf(ps)
+		if err != nil || u.cpu == last {
+			return err
+		}
+		last = u.cpu
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(500 * time.Millisecond):
 		}
 	}
 	return nil

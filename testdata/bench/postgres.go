@@ -181,8 +181,10 @@ func (w *world) load(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	for _, sql := range []string{"CREATE ROLE app LOGIN PASSWORD '" + password + "'", "CREATE DATABASE bench OWNER app",
-		"CREATE ROLE " + relayRole + " LOGIN PASSWORD '" + password + "' IN ROLE app"} {
+	statements := []string{"CREATE ROLE app LOGIN PASSWORD '" + password + "'", "CREATE DATABASE bench OWNER app",
+		"CREATE ROLE " + relayRole + " LOGIN PASSWORD '" + password + "' IN ROLE app",
+		"ALTER ROLE app SET log_min_messages = fatal"} // what hoop asks for where columns are labelled
+	for _, sql := range statements {
 		if _, err := conn.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("prepare the database: %w", err)
 		}

@@ -29,7 +29,9 @@ type desk struct {
 	fails     error
 }
 
-func (d *desk) Approvals(context.Context, string) ([]api.Approval, error) { return d.approvals, d.fails }
+func (d *desk) Approvals(context.Context, string) ([]api.Approval, error) {
+	return d.approvals, d.fails
+}
 
 func (d *desk) Answer(_ context.Context, a *api.Approval, decision, comment string, grant time.Duration) error {
 	d.told = append(d.told, strings.Join([]string{decision, a.ID, a.Digest, comment, grant.String()}, " "))

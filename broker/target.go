@@ -14,6 +14,9 @@ type Target struct {
 	// Databases lists further databases that a client may name; "*" is any.
 	Databases []string
 	TLS       TargetTLS
+	// AnalyseAlways has an engine ask the target what a statement reads before
+	// each one runs, also where it just answered that for one of the same shape.
+	AnalyseAlways bool
 }
 
 // TargetTLS says how the broker proves who the target is.

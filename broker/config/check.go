@@ -174,8 +174,17 @@ func (k *checker) connection(s *source, path string, conn Connection, seen map[s
 			k.add(s, path+".credential", "there is no credential %q", conn.Credential)
 		}
 	}
+	if a := conn.Analysis; a != "" && a != analysisCached && a != analysisExact {
+		k.add(s, path+".analysis", "%q is neither cached nor exact", a)
+	}
 	k.target(s, path+".target", &conn.Target)
 }
+
+// The values of a connection's analysis.
+const (
+	analysisCached = "cached"
+	analysisExact  = "exact"
+)
 
 func (k *checker) target(s *source, path string, t *Target) {
 	switch {
@@ -254,6 +263,7 @@ func (c *Config) connection(conn Connection) *broker.Connection {
 		Credential: conn.Credential,
 		Target: broker.Target{
 			Host: t.Host, Port: port, Socket: t.Socket, Database: t.Database, Databases: t.Databases,
+			AnalyseAlways: conn.Analysis == analysisExact,
 			TLS: broker.TargetTLS{Mode: mode, CAFile: c.Abs(t.TLS.CAFile), CertFile: c.Abs(t.TLS.CertFile),
 				KeyFile: c.Abs(t.TLS.KeyFile), ServerName: t.TLS.ServerName},
 		},

@@ -121,6 +121,10 @@ type Connection struct {
 	Target     Target            `yaml:"target"`
 	Credential string            `yaml:"credential,omitempty"`
 	Labels     map[string]string `yaml:"labels,omitempty"`
+	// Analysis is when the target must have said what a statement reads: exact,
+	// always before it runs; or cached (where absent), before its first row is
+	// shown where the session has run one of the same shape.
+	Analysis string `yaml:"analysis,omitempty"`
 }
 
 // Target is where a connection leads.

@@ -26,7 +26,10 @@ type derivation struct {
 	// late is true where the tree comes only when the statement runs, because
 	// one before it in the same text may change what it means.
 	late bool
-	tree string // the key of the tree that was judged
+	// likely is what one that comes late was judged by: a statement of the same
+	// shape, before which nothing was changed since.
+	likely *derivation
+	tree   string // the key of the tree that was judged
 	// made is what a PREPARE or DECLARE makes a name of.
 	made *derivation
 	// statement keeps trees that come when it is planned again; seen is how many
@@ -98,6 +101,9 @@ func both(a, b lineage.Column) lineage.Column {
 
 // touches reports whether texts of errors may quote labelled values.
 func (d *derivation) touches() bool {
+	if d.late && d.likely != nil {
+		return d.likely.touches() // its own tree has not come: nothing of it has run
+	}
 	return d.hidden || d.late || slices.ContainsFunc(d.of, func(f *lineage.Facts) bool { return f.Touches || f.Code })
 }
 
@@ -204,9 +210,25 @@ func (c *requests) deriveKind(ctx context.Context, st *sql.Statement, from origi
 	case use != sql.Itself:
 		return c.deriveInner(ctx, query, from.of.paramTypes(), use)
 	case from.of != nil:
-		return c.deriveParsed(ctx, from.of)
+		return c.recalling(st, from.of, func() (*derivation, error) { return c.deriveParsed(ctx, from.of) })
 	}
-	return c.deriveQuery(ctx, strings.Repeat(" ", from.at)+query, nil, lineage.Return)
+	return c.recalling(st, nil, func() (*derivation, error) {
+		return c.deriveQuery(ctx, strings.Repeat(" ", from.at)+query, nil, lineage.Return)
+	})
+}
+
+// recalling has a statement judged after it was sent where that will do, else
+// by derive.
+func (c *requests) recalling(st *sql.Statement, of *statement, derive func() (*derivation, error)) (*derivation, error) {
+	d := c.recalled(st)
+	if d != nil && (of == nil || c.queue.is(func() bool { return !of.answered && c.queue.names.isPending(of) })) {
+		return &derivation{late: true, likely: d, statement: of}, nil
+	}
+	d, err := derive()
+	if err == nil {
+		c.recall(st, d)
+	}
+	return d, err
 }
 
 // insideOut are the kinds that hold a query: without it they tell nothing.
@@ -435,7 +457,10 @@ func (c *requests) deriveCopy(ctx context.Context, st *sql.Statement) (*derivati
 // floor is what the labels demand of the action, under the verdict that policy
 // would give.
 func (c *requests) floor(d *derivation) *broker.Floor {
-	if d == nil || d.late {
+	if d != nil && d.late {
+		d = d.likely
+	}
+	if d == nil {
 		return nil
 	}
 	before := c.session.Preview(&c.action)

@@ -65,7 +65,15 @@ type planKey struct {
 }
 
 func (k *planKey) same(o *planKey) bool {
-	return k.view == o.view && k.snapshot == o.snapshot && k.derived == o.derived && slices.Equal(k.unmask, o.unmask)
+	return k.view == o.view && k.snapshot == o.snapshot && k.derived.shows(o.derived) && slices.Equal(k.unmask, o.unmask)
+}
+
+// shows reports whether two derivations say the same of a result's columns.
+func (d *derivation) shows(o *derivation) bool {
+	if d == nil || o == nil {
+		return d == o
+	}
+	return d.silent == o.silent && d.hidden == o.hidden && slices.Equal(d.of, o.of)
 }
 
 // describe takes over a description: T of rows, n of none. It holds until the
@@ -140,6 +148,9 @@ func (p *responses) prepare(ctx context.Context, e *entry) error {
 // sure makes certain, before the first row, that a statement was judged by what
 // it turned out to be.
 func (p *responses) sure(ctx context.Context, e *entry, t *ticket) error {
+	if err := p.settle(ctx, e, t); err != nil {
+		return err
+	}
 	d := t.derived
 	if d == nil {
 		return nil

@@ -123,7 +123,7 @@ func (c *requests) owe(kind byte, got *capture) {
 }
 
 // captured handles an answer that is for the broker alone.
-func (p *responses) captured(kind byte, msg []byte, e *entry) error {
+func (p *responses) captured(ctx context.Context, kind byte, msg []byte, e *entry) error {
 	switch kind {
 	case 'T':
 	case 'D':
@@ -139,7 +139,7 @@ func (p *responses) captured(kind byte, msg []byte, e *entry) error {
 		p.queue.locked(func() { p.queue.skipping = false })
 		defer p.done(true)
 	case 'E':
-		return p.notCaptured(msg, e)
+		return p.notCaptured(ctx, msg, e)
 	default:
 		return fmt.Errorf("%w: the target sent %q where nothing asked for it", errProtocol, kind)
 	}
@@ -149,7 +149,7 @@ func (p *responses) captured(kind byte, msg []byte, e *entry) error {
 
 // notCaptured notes an error. In the extended protocol it fails the client's
 // segment, and the client must see it.
-func (p *responses) notCaptured(msg []byte, e *entry) error {
+func (p *responses) notCaptured(ctx context.Context, msg []byte, e *entry) error {
 	r := report{body: msg[headerSize:]}
 	if err := r.check(); err != nil {
 		return err
@@ -168,7 +168,7 @@ func (p *responses) notCaptured(msg []byte, e *entry) error {
 		p.queue.fail()
 		return nil
 	}
-	return p.failed(msg)
+	return p.failed(ctx, msg)
 }
 
 // endsInSync reports whether the question ends with a Sync of its own, so that

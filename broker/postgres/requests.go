@@ -28,6 +28,7 @@ type requests struct {
 	described   string
 	isDescribed bool
 	action      broker.Action
+	recalls     recalled
 	// size is of the message under way: all that is kept of one that waits for
 	// people, whose bytes are another session's by then.
 	size    int
@@ -304,6 +305,7 @@ func (c *requests) passes(st *sql.Statement) {
 	if reshapes(st.Facts) {
 		c.reshaped = true
 	}
+	c.recalls.shake(st.Facts)
 }
 
 // reshapes reports whether a statement may change how text is read.

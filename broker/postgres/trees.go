@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"hoop/policy"
 	"hoop/policy/lineage"
 	"hoop/policy/sql"
 )
@@ -146,17 +145,7 @@ func (p *responses) runs(ctx context.Context, e *entry, tree string) error {
 	if d == nil || len(t.told) > 1 || d.tree == "" && !d.late || d.tree == treeKey(tree) {
 		return nil
 	}
-	f, err := p.followed(ctx, e.view, tree)
-	if err != nil {
-		return err
-	}
-	again := &derivation{of: []*lineage.Facts{f}, tree: treeKey(tree)}
-	if v := again.verdict(p.rulesFor(&t.Verdict)); v.Effect != policy.Allow {
-		return changedMeaning(v)
-	}
-	t.derived = again
-	p.masker.plan, p.masker.last = nil, nil
-	return nil
+	return p.resettle(ctx, e, t, tree, nil)
 }
 
 // followed finds the facts of a tree where nobody can be asked any more.
@@ -173,6 +162,10 @@ func (p *responses) followed(ctx context.Context, v *view, tree string) (*lineag
 	}
 	if err != nil {
 		return nil, &refusal{sqlstate: "42501", message: "what the statement reads cannot be followed", err: err}
+	}
+	if f.PathBodies {
+		return nil, &refusal{sqlstate: "42501", message: "the statement calls an SQL function whose names another search_path may resolve",
+			hint: "send it again, by itself"}
 	}
 	return f, nil
 }

@@ -25,6 +25,7 @@ type Catalog struct {
 	triggers  map[uint32][]trigger
 	views     map[uint32][]taint
 	plain     []uint32
+	shapes    *shapes // facts that were found; nil keeps none
 }
 
 // labelled is a column with labels.
@@ -106,6 +107,7 @@ func (c *Catalog) knows(relation uint32) bool {
 // known to be tables without parents, triggers, rules or generated columns.
 func (c *Catalog) Plain(relations []uint32) *Catalog {
 	with := *c
+	with.shapes = nil
 	with.plain = append(slices.Clone(c.plain), relations...)
 	return &with
 }

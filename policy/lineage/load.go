@@ -53,6 +53,7 @@ func Load(ctx context.Context, q Querier, labels []policy.ColumnLabel, trusted [
 			return nil, fmt.Errorf("read the catalog: %w", l.err)
 		}
 	}
+	l.c.shapes = &shapes{}
 	return l.c, nil
 }
 

@@ -18,6 +18,21 @@ const (
 // "rewritten parse tree:" for it. An error means that the statement must not
 // run.
 func (c *Catalog) Analyse(tree string, p Purpose) (*Facts, error) {
+	if c.shapes == nil || checkBreaks(tree) != nil {
+		return c.analyse(tree, p)
+	}
+	shape := appendShape(make([]byte, 0, len(tree)), tree)
+	if f := c.shapes.get(shape, p); f != nil {
+		return f, nil
+	}
+	f, err := c.analyse(tree, p)
+	if err == nil && len(f.Unknown) == 0 {
+		c.shapes.put(shape, p, f)
+	}
+	return f, err
+}
+
+func (c *Catalog) analyse(tree string, p Purpose) (*Facts, error) {
 	t, err := ReadTree(tree)
 	if err != nil {
 		return nil, err

@@ -94,8 +94,9 @@ type Action struct {
 	// Exact is what the digest covers where that is more than Text, such as
 	// text and encoded parameters together. Nil means Text.
 	Exact []byte
-	// Floor is a verdict that no rule makes milder, nil for none.
-	Floor *Floor
+	// Floor tells what labels demand under the verdict that the rules give, nil
+	// for nothing: no rule makes it milder. It is asked each time they are.
+	Floor func(v *policy.Verdict) *Floor
 }
 
 // Ticket is an action that was allowed and recorded. The engine ends each one
@@ -358,7 +359,9 @@ func (s *Session) evaluate(a *Action) policy.Verdict {
 		Principal: s.Principal, Chain: s.Chain, Connection: s.Connection,
 		Action: &a.Action, Now: s.deps.Now(),
 	})
-	a.Floor.raise(&v)
+	if a.Floor != nil {
+		a.Floor(&v).raise(&v)
+	}
 	return v
 }
 

@@ -120,6 +120,9 @@ func (c *requests) derive(ctx context.Context, st *sql.Statement, from origin) (
 	if err != nil || v == nil || v.catalog == nil {
 		return nil, err
 	}
+	if d := c.likely(st, from); d != nil {
+		return d, nil
+	}
 	preview := c.session.Preview(&c.action)
 	if preview.Effect == policy.Deny || st.SyntaxError != "" {
 		return nil, nil
@@ -145,7 +148,11 @@ func (c *requests) derive(ctx context.Context, st *sql.Statement, from origin) (
 	if err := guarded(st.Facts); err != nil {
 		return nil, err
 	}
-	return c.deriveKind(ctx, st, from)
+	d, err := c.deriveKind(ctx, st, from)
+	if err == nil && !from.changed {
+		c.recall(st, d, &preview)
+	}
+	return d, err
 }
 
 // allClear reports whether a verdict leaves every label in clear, so that
@@ -210,25 +217,9 @@ func (c *requests) deriveKind(ctx context.Context, st *sql.Statement, from origi
 	case use != sql.Itself:
 		return c.deriveInner(ctx, query, from.of.paramTypes(), use)
 	case from.of != nil:
-		return c.recalling(st, from.of, func() (*derivation, error) { return c.deriveParsed(ctx, from.of) })
+		return c.deriveParsed(ctx, from.of)
 	}
-	return c.recalling(st, nil, func() (*derivation, error) {
-		return c.deriveQuery(ctx, strings.Repeat(" ", from.at)+query, nil, lineage.Return)
-	})
-}
-
-// recalling has a statement judged after it was sent where that will do, else
-// by derive.
-func (c *requests) recalling(st *sql.Statement, of *statement, derive func() (*derivation, error)) (*derivation, error) {
-	d := c.recalled(st)
-	if d != nil && (of == nil || c.queue.is(func() bool { return !of.answered && c.queue.names.isPending(of) })) {
-		return &derivation{late: true, likely: d, statement: of}, nil
-	}
-	d, err := derive()
-	if err == nil {
-		c.recall(st, d)
-	}
-	return d, err
+	return c.deriveQuery(ctx, strings.Repeat(" ", from.at)+query, nil, lineage.Return)
 }
 
 // insideOut are the kinds that hold a query: without it they tell nothing.
@@ -454,19 +445,19 @@ func (c *requests) deriveCopy(ctx context.Context, st *sql.Statement) (*derivati
 	return d, nil
 }
 
-// floor is what the labels demand of the action, under the verdict that policy
-// would give.
-func (c *requests) floor(d *derivation) *broker.Floor {
+// floor is what the labels demand of an action, under the verdict of the rules.
+func (r *relay) floor(d *derivation) func(*policy.Verdict) *broker.Floor {
 	if d != nil && d.late {
 		d = d.likely
 	}
 	if d == nil {
 		return nil
 	}
-	before := c.session.Preview(&c.action)
-	v := d.verdict(c.rulesFor(&before))
-	if v.Effect == policy.Allow {
-		return nil
+	return func(before *policy.Verdict) *broker.Floor {
+		v := d.verdict(r.rulesFor(before))
+		if v.Effect == policy.Allow {
+			return nil
+		}
+		return &broker.Floor{Effect: v.Effect, Reason: v.Reason, Hint: v.Hint}
 	}
-	return &broker.Floor{Effect: v.Effect, Reason: v.Reason, Hint: v.Hint}
 }

@@ -26,24 +26,28 @@ type recalled struct {
 	shaken bool
 }
 
-// recalled gives what a statement of this shape was judged by, nil where it
-// must be judged before it runs.
-func (c *requests) recalled(st *sql.Statement) *derivation {
-	r := &c.recalls
-	if c.session.Target.AnalyseAlways || r.by == nil || r.by != c.view.catalog.current.Load() || r.policy != c.session.PolicyDigest() {
+// likely gives what a statement is judged by before its own tree has come, nil
+// where it must wait for that.
+func (c *requests) likely(st *sql.Statement, from origin) *derivation {
+	r, of := &c.recalls, from.of
+	if from.changed || r.by == nil || r.by != c.view.catalog.current.Load() || r.policy != c.session.PolicyDigest() {
 		return nil
 	}
-	return r.shapes[st.Facts]
+	d := r.shapes[st.Facts]
+	if d == nil || of != nil && !c.queue.is(func() bool { return !of.answered && c.queue.names.isPending(of) }) {
+		return nil
+	}
+	return &derivation{late: true, likely: d, statement: of}
 }
 
 // recall remembers a statement that may run. One that calls code may change
 // what the next ones mean, and is no reading.
-func (c *requests) recall(st *sql.Statement, d *derivation) {
+func (c *requests) recall(st *sql.Statement, d *derivation, v *policy.Verdict) {
 	if c.session.Target.AnalyseAlways || !d.recallable(st.Facts) {
 		return
 	}
 	snap, digest := c.view.catalog.current.Load(), c.session.PolicyDigest()
-	if snap == nil || c.floor(d) != nil {
+	if snap == nil || d.verdict(c.rulesFor(v)).Effect != policy.Allow {
 		return
 	}
 	if r := &c.recalls; r.by != snap || r.policy != digest || len(r.shapes) >= maxRecalled {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
@@ -259,5 +260,21 @@ func checkPartial(t *testing.T, value, out []byte) {
 	}
 	if len(out) != len(value) || 2*shown > words {
 		t.Errorf("partial shows %d of %d: %q → %q", shown, words, value, out)
+	}
+}
+
+// The quick way of partial gives what the general one gives.
+func TestPartialASCII(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		value := make([]byte, rng.IntN(40))
+		for i := range value {
+			value[i] = byte(rng.IntN(128))
+		}
+		p := partial{keep: rng.IntN(8), separators: rng.IntN(2) == 0}
+		got, ok := p.ascii([]byte("x"), value)
+		if want := p.runes([]byte("x"), value); !ok || string(got) != string(want) {
+			t.Fatalf("%q with %+v gives %q, want %q", value, p, got, want)
+		}
 	}
 }

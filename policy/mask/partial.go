@@ -32,6 +32,13 @@ func newPartial(spec policy.MaskSpec) (partial, error) {
 }
 
 func (p partial) text(dst, value []byte) ([]byte, bool) {
+	if out, ok := p.ascii(dst, value); ok {
+		return out, true
+	}
+	return p.runes(dst, value), true
+}
+
+func (p partial) runes(dst, value []byte) []byte {
 	hide := p.hidden(value)
 	for len(value) > 0 {
 		_, size := utf8.DecodeRune(value)
@@ -50,8 +57,46 @@ func (p partial) text(dst, value []byte) ([]byte, bool) {
 		}
 		value = value[size:]
 	}
+	return dst
+}
+
+// ascii does the same for a value of one byte a character; ok is false for others.
+func (p partial) ascii(dst, value []byte) (out []byte, ok bool) {
+	words := 0
+	for _, c := range value {
+		if c >= utf8.RuneSelf {
+			return dst, false
+		}
+		words += int(asciiWords[c])
+	}
+	hide := words - min(p.keep, words/2)
+	from := len(dst)
+	dst = append(dst, value...)
+	if !p.separators {
+		for i, c := range value {
+			if asciiWords[c] == 0 {
+				dst[from+i] = '*'
+			}
+		}
+	}
+	for i := from; hide > 0; i++ {
+		if asciiWords[dst[i]] != 0 {
+			dst[i] = '*'
+			hide--
+		}
+	}
 	return dst, true
 }
+
+// asciiWords is 1 for what isWord counts.
+var asciiWords = func() (t [utf8.RuneSelf]byte) {
+	for c := range t {
+		if isWord(byte(c)) {
+			t[c] = 1
+		}
+	}
+	return t
+}()
 
 // hidden counts the letters and digits to hide.
 func (p partial) hidden(value []byte) int {

@@ -213,6 +213,7 @@ func (i *Instance) openBroker(ctx context.Context) error {
 	})
 	i.broker.Reload(st)
 	close(ready)
+	i.running.Go(func() { i.trim(i.base, calm) })
 	i.tunnels = tunnel.NewServer(tunnel.Options{ResumeWindow: cfg.Limits.ResumeWindow.Or(2 * time.Minute), Logger: i.log})
 	i.handler = i.newHandler()
 	return nil

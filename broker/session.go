@@ -188,19 +188,11 @@ func (s *Session) Decide(ctx context.Context, a *Action) (*Ticket, error) {
 	}
 	v := s.evaluate(a)
 	got, denial := s.settle(ctx, a, &v, detectors)
-	ev := s.event(recorder.ActionDecided)
-	if ev.Approval = got.record; got.record != nil {
+	if got.record != nil {
 		now = s.deps.Now()
 	}
-	ev.Time = now
-	ev.Action = s.actions.Add(1)
-	ev.Verb, ev.SQL, ev.Verdict = a.Verb, a.SQL, &v
-	ev.Text, ev.Params = cleanText(detectors, a.Text), cleanParams(detectors, a.Params)
-	exact := a.Exact
-	if exact == nil {
-		exact = []byte(a.Text)
-	}
-	ev.Exact = exact
+	ev := s.described(recorder.ActionDecided, a, &v, detectors)
+	ev.Time, ev.Action, ev.Approval = now, s.actions.Add(1), got.record
 	durability := recorder.Synced
 	if a.SQL != nil && !a.SQL.Durable() {
 		durability = recorder.Written
@@ -217,6 +209,43 @@ func (s *Session) Decide(ctx context.Context, a *Action) (*Ticket, error) {
 		return nil, denial
 	}
 	return &Ticket{Number: ev.Action, Verb: a.Verb, Verdict: v, Started: now}, nil
+}
+
+// Analyse records that the target is given a text to parse, of which nothing
+// runs before Decide. It does not wait for people: what they have to approve is
+// what runs. The error is a *Denial and means: do not forward.
+func (s *Session) Analyse(a *Action) error {
+	detectors, err := s.Detectors()
+	if err != nil {
+		return unavailable("masking", err)
+	}
+	v := s.evaluate(a)
+	ev := s.described(recorder.ActionAnalysed, a, &v, detectors)
+	var denial *Denial
+	if v.Effect == policy.Deny {
+		denial = deniedBy(&v)
+		ev.Type, ev.Action = recorder.ActionDecided, s.actions.Add(1)
+		ev.Outcome, ev.Reason = "denied", denial.Error()
+		s.count(false)
+	}
+	if err := s.deps.Recorder.Append(ev, recorder.Written); err != nil {
+		return unavailable("the audit log", err)
+	}
+	if denial != nil {
+		return denial
+	}
+	return nil
+}
+
+// described is an event of an action, with what detectors find left out.
+func (s *Session) described(t recorder.Type, a *Action, v *policy.Verdict, d *mask.Detectors) *recorder.Event {
+	ev := s.event(t)
+	ev.Verb, ev.SQL, ev.Verdict = a.Verb, a.SQL, v
+	ev.Text, ev.Params = cleanText(d, a.Text), cleanParams(d, a.Params)
+	if ev.Exact = a.Exact; ev.Exact == nil {
+		ev.Exact = []byte(a.Text)
+	}
+	return ev
 }
 
 func (s *Session) count(allowed bool) {

@@ -42,6 +42,7 @@ const (
 	SessionOpened   Type = "session.opened"
 	SessionRefused  Type = "session.refused"
 	SessionClosed   Type = "session.closed"
+	ActionAnalysed  Type = "action.analysed" // written before the target parses a text, of which nothing runs yet
 	ActionDecided   Type = "action.decided"  // verdict written before forwarding
 	ActionFinished  Type = "action.finished" // rows, bytes, duration, outcome
 	ActionCancelled Type = "action.cancelled"

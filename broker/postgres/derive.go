@@ -297,6 +297,9 @@ func (c *requests) deriveLate(st *sql.Statement) (*derivation, error) {
 
 // deriveQuery has the target analyse a query, and follows what it says.
 func (c *requests) deriveQuery(ctx context.Context, query string, types []uint32, p lineage.Purpose) (*derivation, error) {
+	if err := c.announce(c.asked); err != nil {
+		return nil, err
+	}
 	trees, err := c.trees(query, types)
 	if err == nil && len(trees) == 0 {
 		if err = c.rearm(); err == nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"hoop/policy"
 	"hoop/policy/sql"
 )
 
@@ -20,7 +19,7 @@ func (c *requests) parse(ctx context.Context, msg []byte) error {
 	}
 	text, parts, err := c.analyse(ctx, m.text)
 	if err == nil {
-		err = c.preparable(ctx, text, parts)
+		err = c.preparable(text, parts)
 	}
 	if err != nil {
 		var st *sql.Statement
@@ -53,7 +52,7 @@ func (c *requests) parse(ctx context.Context, msg []byte) error {
 }
 
 // preparable refuses a text that no Execute would be allowed to run.
-func (c *requests) preparable(ctx context.Context, text string, parts []sql.Statement) error {
+func (c *requests) preparable(text string, parts []sql.Statement) error {
 	if len(parts) > 1 {
 		return &problem{code: "42601", message: "cannot insert multiple commands into a prepared statement"}
 	}
@@ -66,15 +65,8 @@ func (c *requests) preparable(ctx context.Context, text string, parts []sql.Stat
 		return err
 	}
 	for i := range resolved {
-		c.prepareAction(&resolved[i], nil, nil)
-		if v := c.session.Preview(&c.action); v.Effect == policy.Deny {
-			t, err := c.session.Decide(ctx, &c.action) // records the denial
-			c.unwant()
-			if err != nil {
-				return err
-			}
-			// The policy changed between the two. Execute will ask again.
-			c.finish(&ticket{Ticket: t}, outcome("skipped", ""))
+		if err := c.announce(&resolved[i]); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -29,6 +29,7 @@ type requests struct {
 	isDescribed bool
 	action      broker.Action
 	recalls     recalled
+	announced   announced
 	// size is of the message under way: all that is kept of one that waits for
 	// people, whose bytes are another session's by then.
 	size    int
@@ -64,6 +65,7 @@ func (c *requests) run(ctx context.Context) error {
 		}
 		if c.flow.buf == nil {
 			c.queue.idle()
+			c.announced = announced{}
 		}
 	}
 }

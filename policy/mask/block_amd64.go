@@ -16,6 +16,16 @@ func (t *tables) classify(out []block, text []byte) {
 	classifyAVX2(t, &out[0], &text[0], len(out))
 }
 
+// classifyOne fills an empty block from text, of which n bytes count and the
+// rest is zero.
+func (t *tables) classifyOne(b *block, text *[blockSize + padding]byte, n int) {
+	if !cpu.X86.HasAVX2 {
+		t.classifyPart(b, text[:], n)
+		return
+	}
+	classifyAVX2(t, b, &text[0], 1)
+}
+
 // classifyAVX2 is classifyScalar, 32 bytes at a time. It reads n*64+padding
 // bytes of text and writes n blocks.
 //

@@ -80,7 +80,11 @@ func (s *scanner) scan() {
 		var blocks [2]block
 		var buf [blockSize + padding]byte
 		copy(buf[:], s.text)
-		s.classify(blocks[:1], buf[:])
+		if t := &s.d.index.tables; s.d.scalar {
+			t.classifyPart(&blocks[0], buf[:], len(s.text))
+		} else {
+			t.classifyOne(&blocks[0], &buf, len(s.text))
+		}
 		s.block(&blocks[0], &blocks[1], carry{}, 0)
 		return
 	}

@@ -23,6 +23,10 @@ func (t *tables) classifyOne(b *block, text *[blockSize + padding]byte, n int) {
 		t.classifyPart(b, text[:], n)
 		return
 	}
+	if n <= blockSize/2 {
+		classifyHalfAVX2(t, b, &text[0])
+		return
+	}
 	classifyAVX2(t, b, &text[0], 1)
 }
 
@@ -31,3 +35,9 @@ func (t *tables) classifyOne(b *block, text *[blockSize + padding]byte, n int) {
 //
 //go:noescape
 func classifyAVX2(t *tables, out *block, text *byte, n int)
+
+// classifyHalfAVX2 fills the lower half of each mask of an empty block. It
+// reads 32+padding bytes of text.
+//
+//go:noescape
+func classifyHalfAVX2(t *tables, out *block, text *byte)

@@ -16,7 +16,7 @@ func (s *scanner) phoneNumber(groups []group, i int) int {
 			return used
 		}
 	}
-	if !s.startsPhone(groups, i) {
+	if groups[i].len() > maxNational || !s.startsPhone(groups, i) {
 		return 0
 	}
 	if used := s.northAmerican(groups, i); used > 0 {

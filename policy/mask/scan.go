@@ -24,9 +24,7 @@ type scanner struct {
 	text []byte
 	name string // what the text is called: a column, a JSON path
 
-	first [few]finding // in the struct, so that a text with few needs no heap
-	n     int
-	more  []finding
+	finds []finding
 
 	onlySpots bool // keep the places to look at, look no closer
 	spots     []Candidate
@@ -238,12 +236,10 @@ func (s *scanner) found(c class, start, end int) {
 	if !s.d.enabled[c] {
 		return
 	}
-	if f := (finding{start: start, end: end, class: c}); s.n < few {
-		s.first[s.n] = f
-		s.n++
-	} else {
-		s.more = append(s.more, f)
+	if s.finds == nil {
+		s.finds = make([]finding, 0, few)
 	}
+	s.finds = append(s.finds, finding{start: start, end: end, class: c})
 }
 
 // closed reports whether p lies in a key that was found.

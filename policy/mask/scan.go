@@ -30,6 +30,7 @@ type scanner struct {
 	spots     []Candidate
 
 	numbersEnd int // numbers before it have been looked at
+	unsaidEnd  int // no word says phone of numbers before it
 	closedFrom int // what begins from here …
 	closedEnd  int // … to here lies in a key that was found
 

@@ -2,15 +2,6 @@ package mask
 
 import "bytes"
 
-// nameKind says what a name such as DB_PASSWORD announces.
-type nameKind uint8
-
-const (
-	nameOther    nameKind = iota
-	namePassword          // chosen by people: almost any value counts
-	nameToken             // drawn by lot: the value must look like it
-)
-
 const maxName = 64 // bytes of a name that are read
 
 // secretName looks at the name that text[p:q] is part of and, where it
@@ -27,83 +18,18 @@ func (s *scanner) secretName(p, q int) {
 		return
 	}
 	s.namesEnd = end
-	kind := kindOfName(s.text[start:end])
-	if kind == nameOther {
+	v, ok := s.assigned(start, end)
+	if !ok || v.bare && !v.speaksForItself(s.text) {
 		return
 	}
-	v, ok := s.assigned(start, end)
-	if !ok || !v.plausible(s.text, kind) {
+	kind := kindOfName(s.text[start:end])
+	if kind == nameOther || !v.plausible(s.text, kind) {
 		return
 	}
 	s.found(genericSecret, v.start, v.end)
 }
 
 func isNameByte(c byte) bool { return setWord.has(c) || c == '.' }
-
-// kindOfName judges a name by how it ends.
-func kindOfName(name []byte) nameKind {
-	var buf [maxName]byte
-	if len(name) > len(buf) {
-		name = name[len(name)-len(buf):]
-	}
-	for i, c := range name {
-		buf[i] = lower(c)
-	}
-	low := trimStage(buf[:len(name)])
-	for _, end := range [...]string{"password", "passwd", "passphrase", "passcode", "pwd", "kennwort", "passwort"} {
-		if hasSuffix(low, end) {
-			return namePassword
-		}
-	}
-	if hasSuffix(low, "pass") && !hasSuffix(low, "bypass") && !hasSuffix(low, "compass") {
-		return namePassword
-	}
-	for _, end := range [...]string{"secret", "token", "apikey", "accesskey", "secretkey", "privatekey",
-		"accountkey", "authkey", "masterkey", "session", "sessionid", "session_id", "credential", "credentials"} {
-		if hasSuffix(low, end) {
-			return nameToken
-		}
-	}
-	if hasSuffix(low, "_key") || hasSuffix(low, "-key") || hasSuffix(low, ".key") {
-		return kindOfKey(low[:len(low)-len("_key")])
-	}
-	return nameOther
-}
-
-// kindOfKey tells keys that open something from those that look something up.
-func kindOfKey(owner []byte) nameKind {
-	for _, end := range [...]string{"public", "primary", "foreign", "partition", "cache", "sort", "row",
-		"routing", "idempotency", "object", "index", "unique", "dedup", "host", "map", "group", "shard",
-		"hash", "range", "lookup", "s3", "file", "i18n", "message", "storage", "lock", "config"} {
-		if hasSuffix(owner, end) {
-			return nameOther
-		}
-	}
-	return nameToken
-}
-
-// trimStage cuts what names the stage or the copy: _PROD, _2, _BASE.
-func trimStage(low []byte) []byte {
-	for {
-		n := len(low)
-		for n > 0 && (isDigit(low[n-1]) || low[n-1] == '_' || low[n-1] == '.' || low[n-1] == '-') {
-			n--
-		}
-		for _, stage := range [...]string{"_prod", "_production", "_staging", "_stage", "_dev", "_test", "_base", "_live", "_value", "_plain"} {
-			if hasSuffix(low[:n], stage) {
-				n -= len(stage)
-			}
-		}
-		if n == len(low) {
-			return low
-		}
-		low = low[:n]
-	}
-}
-
-func hasSuffix(b []byte, end string) bool {
-	return len(b) >= len(end) && string(b[len(b)-len(end):]) == end
-}
 
 // secretValue is where a value stands and how it was written.
 type secretValue struct {
@@ -258,9 +184,20 @@ func (v *secretValue) plausible(text []byte, kind nameKind) bool {
 		return !v.bare && len(value) >= minToken && f.isToken(value)
 	}
 	if v.bare {
-		return len(value) >= 8 && f.digits > 0 && f.letters > 0 && bytes.IndexAny(value, "@:/=") < 0
+		return v.speaksForItself(text)
 	}
 	return len(value) >= minPassword && f.isPassword(value)
+}
+
+// speaksForItself reports whether a value that nothing assigns looks chosen as
+// a password.
+func (v *secretValue) speaksForItself(text []byte) bool {
+	value := text[v.start:v.end]
+	if len(value) < 8 {
+		return false
+	}
+	f := featuresOf(value)
+	return f.digits > 0 && f.letters > 0 && bytes.IndexAny(value, "@:/=") < 0
 }
 
 // The shortest values that count as drawn by lot, and as chosen, in bytes.

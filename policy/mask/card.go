@@ -16,7 +16,11 @@ func (s *scanner) card(groups []group, i int) int {
 	if groups[i].len() != 4 || len(groups)-i < 3 {
 		return 0
 	}
-	for _, shape := range [...]string{"44443", "4444", "465", "464"} {
+	shapes := [...]string{"44443", "4444"}
+	if groups[i+1].len() == 6 {
+		shapes = [...]string{"465", "464"}
+	}
+	for _, shape := range shapes {
 		if hasShape(groups[i:], shape) {
 			if used := s.cardOf(groups, i, len(shape)); used > 0 {
 				return used

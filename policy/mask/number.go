@@ -22,7 +22,6 @@ func (s *scanner) numbers(p int) {
 		return
 	}
 	table := &s.d.index.tables.whole
-	var groups [maxGroups]group
 	for p < len(s.text) {
 		c := table[s.text[p]]
 		if c&(wholeDigit|wholeSep) == 0 {
@@ -32,17 +31,33 @@ func (s *scanner) numbers(p int) {
 			p++
 			continue
 		}
-		if n := s.dateAt(p) + s.addressAt(p); n > 0 {
-			p += n
-			continue
-		}
-		n, digits := s.split(groups[:], p)
-		p = groups[n-1].end
-		if digits >= minNumber {
-			s.grouped(groups[:n], digits)
-		}
+		p = s.number(p)
 	}
 	s.numbersEnd = p
+}
+
+// number looks at the number that begins at p and gives where it ends.
+func (s *scanner) number(p int) int {
+	end := p + 1
+	for end < len(s.text) && isDigit(s.text[end]) {
+		end++
+	}
+	if end == len(s.text) || s.d.index.tables.whole[s.text[end]]&wholeSep == 0 { // nearly always
+		if end-p >= minNumber {
+			one := [1]group{{start: p, end: end}}
+			s.grouped(one[:], end-p)
+		}
+		return end
+	}
+	if n := s.dateAt(p) + s.addressAt(p); n > 0 {
+		return p + n
+	}
+	var groups [maxGroups]group
+	n, digits := s.split(groups[:], p)
+	if digits >= minNumber {
+		s.grouped(groups[:n], digits)
+	}
+	return groups[n-1].end
 }
 
 // dateAt gives the length of 2024-05-31 at p where nothing is joined to it, 0
@@ -65,7 +80,8 @@ func (s *scanner) dateAt(p int) int {
 	return size
 }
 
-// addressAt gives the length of an IPv4 address at p, 0 where there is none.
+// addressAt gives the length of an IPv4 address at p, or of a network such as
+// 10.0.0.0/24; 0 where there is none.
 func (s *scanner) addressAt(p int) int {
 	end := p
 	for part := range 4 {
@@ -84,10 +100,25 @@ func (s *scanner) addressAt(p int) int {
 		}
 		end++
 	}
+	if n := s.networkSize(end); n > 0 {
+		end += n
+	}
 	if end < len(s.text) && (glues(s.text[end]) && end+1 < len(s.text) && isDigit(s.text[end+1]) || isDigit(s.text[end])) {
 		return 0
 	}
 	return end - p
+}
+
+// networkSize gives the length of "/24" at p, 0 where there is none.
+func (s *scanner) networkSize(p int) int {
+	if p >= len(s.text) || s.text[p] != '/' {
+		return 0
+	}
+	n := run(s.text[p+1:], setDigit, 3)
+	if n == 0 || n > 2 {
+		return 0
+	}
+	return 1 + n
 }
 
 // split parses groups of digits from p on.

@@ -140,7 +140,7 @@ func (s *scanner) northAmerican(groups []group, i int) int {
 		return 0
 	}
 	k := i
-	if g := string(s.text[groups[i].start:groups[i].end]); g == "1" || g == "001" {
+	if s.text[groups[i].end-1] == '1' && s.isOne(s.text[groups[i].start:groups[i].end]) {
 		k++
 	}
 	if !hasLengths(groups[k:], "334") || !s.exchanges(groups[k], groups[k+1]) {
@@ -167,6 +167,9 @@ func (s *scanner) northAmerican(groups []group, i int) int {
 	}
 	return s.ring(groups, i, n, start)
 }
+
+// isOne reports whether digits are the country code of North America.
+func (s *scanner) isOne(digits []byte) bool { return string(digits) == "1" || string(digits) == "001" }
 
 func hasLengths(groups []group, lengths string) bool {
 	if len(groups) < len(lengths) {

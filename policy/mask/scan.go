@@ -37,6 +37,15 @@ type scanner struct {
 	customEnd []int // by rule: matches that begin before it have been found
 	noJWTEnd  int   // no token begins before it
 	namesEnd  int   // names that end before it have been looked at
+	secretEnd int   // where the last secret that has a name ends
+	plainFrom int   // nothing ends an unquoted value from here …
+	plainEnd  int   // … to here
+	urlAt     int   // the last "@" that was looked at …
+	urlStart  int   // … where the credentials before it begin, 0 for none …
+	urlColon  int   // … and the password, less one; 0 for none
+	cryptEnd  int   // no hash of a password begins before it
+	keyFormat *keyFormat
+	keyEnd    int // no key of that format begins before it
 
 	nameHints hints
 	named     bool // nameHints is set

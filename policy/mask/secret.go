@@ -14,7 +14,7 @@ func (s *scanner) secretName(p, q int) {
 	for end < len(s.text) && end-q < maxName && isNameByte(s.text[end]) {
 		end++
 	}
-	if end <= s.namesEnd {
+	if end <= s.namesEnd || p < s.secretEnd {
 		return
 	}
 	s.namesEnd = end
@@ -26,6 +26,7 @@ func (s *scanner) secretName(p, q int) {
 	if kind == nameOther || !v.plausible(s.text, kind) {
 		return
 	}
+	s.secretEnd = v.end // what a name within it is given is a part of it
 	s.found(genericSecret, v.start, v.end)
 }
 
@@ -112,7 +113,10 @@ func (s *scanner) bareValue(i, j int) (v secretValue, ok bool) {
 	return v, ok
 }
 
-const maxSecret = 1024 // bytes
+const (
+	maxSecret = 1024 // bytes
+	maxJudged = 128  // bytes of a value that tell what it is
+)
 
 // valueAt reads the value that begins at i: to the closing quote, or to what
 // cannot belong to an unquoted one.
@@ -130,14 +134,27 @@ func (s *scanner) valueAt(i int) (v secretValue, ok bool) {
 		end := s.quotedEnd(i+1, quote, escaped)
 		return secretValue{start: i + 1, end: end, quoted: true}, end > i+1
 	}
-	end := i
-	for end < len(s.text) && end-i < maxSecret && !s.endsValue(end) {
-		end++
-	}
+	end := s.valueEnd(i)
 	for end > i && (s.text[end-1] == '.' || s.text[end-1] == ':') {
 		end--
 	}
 	return secretValue{start: i, end: end}, end > i
+}
+
+// valueEnd gives where the unquoted value at i ends. What an earlier walk saw
+// holds no end, and is not walked again.
+func (s *scanner) valueEnd(i int) int {
+	end := i
+	if i >= s.plainFrom && i < s.plainEnd {
+		end = s.plainEnd
+	} else {
+		s.plainFrom = i
+	}
+	for end < len(s.text) && end-i < maxSecret && !s.endsValue(end) {
+		end++
+	}
+	s.plainEnd = end
+	return end
 }
 
 func (s *scanner) quotedEnd(i int, quote byte, escaped bool) int {
@@ -172,7 +189,7 @@ func (s *scanner) endsValue(p int) bool {
 // plausible reports whether a value looks like a secret of that kind rather
 // than a placeholder, code or prose.
 func (v *secretValue) plausible(text []byte, kind nameKind) bool {
-	value := text[v.start:v.end]
+	value := text[v.start:min(v.end, v.start+maxJudged)]
 	f := featuresOf(value)
 	if f.spaces > 0 || isPlaceholder(value) || isCode(value, &f) {
 		return false
@@ -192,7 +209,7 @@ func (v *secretValue) plausible(text []byte, kind nameKind) bool {
 // speaksForItself reports whether a value that nothing assigns looks chosen as
 // a password.
 func (v *secretValue) speaksForItself(text []byte) bool {
-	value := text[v.start:v.end]
+	value := text[v.start:min(v.end, v.start+maxJudged)]
 	if len(value) < 8 {
 		return false
 	}

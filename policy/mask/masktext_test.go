@@ -25,6 +25,9 @@ func FuzzMaskText(f *testing.F) {
 		f.Add([]byte(text), "")
 		f.Add([]byte(text), "phone_ssn")
 	}
+	for _, s := range seeds(f, 40) {
+		f.Add([]byte(s.Text), s.context().Name)
+	}
 	scalar := allDetectors(f, policy.MaskSpec{Method: "redact"})
 	scalar.scalar = true
 	masks := map[string]*Detectors{}

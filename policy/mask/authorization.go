@@ -40,10 +40,14 @@ func decodesToPair(token []byte) bool {
 // crypt checks for a password hash in the format of crypt(3) at p.
 func (s *scanner) crypt(p int) {
 	const longest = 256
+	if p < s.cryptEnd {
+		return
+	}
 	end := p
 	for end < min(len(s.text), p+longest) && (setAlnum.has(s.text[end]) || bytes.IndexByte([]byte("./$=,+-"), s.text[end]) >= 0) {
 		end++
 	}
+	s.cryptEnd = end
 	if end-p >= 20 && bytes.Count(s.text[p:end], []byte("$")) >= 2 && random(s.text[p:end]) {
 		s.found(genericSecret, p, end)
 	}
@@ -113,27 +117,42 @@ const maxURL = 256 // bytes of a URL before "@" that are read
 // urlPassword checks for scheme://user:password before the "@" at p (RFC 3986
 // §3.2.1) and reports whether p ends such credentials, with or without one.
 func (s *scanner) urlPassword(p int) bool {
-	colon, start := -1, p
-	for ; start > 0 && p-start < maxURL; start-- {
-		c := s.text[start-1]
-		if isSpace(c) || c == '"' || c == '\'' || c == '<' || c == '>' || c == ',' {
-			return false
-		}
-		if c == '/' && start >= 3 && s.text[start-2] == '/' && s.text[start-3] == ':' {
-			break
-		}
-		if c == ':' {
-			colon = start - 1
-		}
-	}
-	if start == 0 || p-start >= maxURL {
+	s.urlStart, s.urlColon = s.credentials(p)
+	s.urlAt = p
+	if s.urlStart == 0 {
 		return false
 	}
-	if colon < 0 || colon+1 == p {
+	if s.urlColon == 0 || s.urlColon+1 == p {
 		return true
 	}
-	if value := s.text[colon+1 : p]; len(value) >= 3 && !isPlaceholder(value) {
-		s.found(genericSecret, colon+1, p)
+	if value := s.text[s.urlColon+1 : p]; len(value) >= 3 && !isPlaceholder(value) {
+		s.found(genericSecret, s.urlColon+1, p)
 	}
 	return true
+}
+
+// credentials walks back from the "@" at p to where the credentials of a URL
+// begin, 0 where there are none; colon is the first in them, 0 where there is
+// none. From an earlier "@" on it knows the way.
+func (s *scanner) credentials(p int) (start, colon int) {
+	for i := p; i > 0 && p-i < maxURL; i-- {
+		c := s.text[i-1]
+		switch {
+		case i-1 == s.urlAt && c == '@':
+			if s.urlColon > 0 {
+				colon = s.urlColon
+			}
+			if p-s.urlStart >= maxURL {
+				return 0, 0
+			}
+			return s.urlStart, colon
+		case isSpace(c), c == '"', c == '\'', c == '<', c == '>', c == ',':
+			return 0, 0
+		case c == '/' && i >= 3 && s.text[i-2] == '/' && s.text[i-3] == ':':
+			return i, colon
+		case c == ':':
+			colon = i - 1
+		}
+	}
+	return 0, 0
 }

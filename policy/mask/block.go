@@ -110,17 +110,22 @@ const padding = fingerprint - 1
 // padding bytes more than that.
 func (t *tables) classifyScalar(out []block, text []byte) {
 	for i := range out {
-		b := &out[i]
-		*b = block{}
-		for k := 0; k < blockSize; k += 8 {
-			p := (*[8 + padding]byte)(text[i*blockSize+k:])
-			classes, literals := t.eight(p)
-			b.digit |= gather(classes) << k
-			b.sep |= gather(classes>>1) << k
-			b.at |= gather(classes>>2) << k
-			b.alpha |= gather(classes>>3) << k
-			b.literal |= literals << k
-		}
+		out[i] = block{}
+		t.classifyPart(&out[i], text[i*blockSize:], blockSize)
+	}
+}
+
+// classifyPart fills an empty block from the first n bytes of text, rounded up
+// to eight, which must have padding bytes more than that.
+func (t *tables) classifyPart(b *block, text []byte, n int) {
+	for k := 0; k < n; k += 8 {
+		p := (*[8 + padding]byte)(text[k:])
+		classes, literals := t.eight(p)
+		b.digit |= gather(classes) << k
+		b.sep |= gather(classes>>1) << k
+		b.at |= gather(classes>>2) << k
+		b.alpha |= gather(classes>>3) << k
+		b.literal |= literals << k
 	}
 }
 

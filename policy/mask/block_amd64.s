@@ -62,6 +62,15 @@ GLOBL bytes<>(SB), RODATA|NOPTR, $24
 	VPOR    Y6, Y7, Y6       \
 	NONZERO(Y6, (32+half))
 
+// CONSTANTS loads what stays the same: the class tables and the bytes above.
+#define CONSTANTS \
+	VBROADCASTI128 0(R8), Y0         \
+	VBROADCASTI128 16(R8), Y1        \
+	VPBROADCASTQ bytes<>+0(SB), Y2   \
+	VPXOR        Y3, Y3, Y3          \
+	VPBROADCASTQ bytes<>+8(SB), Y4   \
+	VPBROADCASTQ bytes<>+16(SB), Y5
+
 // func classifyAVX2(t *tables, out *block, text *byte, n int)
 TEXT ·classifyAVX2(SB), NOSPLIT, $0-32
 	MOVQ t+0(FP), R8
@@ -69,12 +78,7 @@ TEXT ·classifyAVX2(SB), NOSPLIT, $0-32
 	MOVQ text+16(FP), SI
 	MOVQ n+24(FP), CX
 
-	VBROADCASTI128 0(R8), Y0
-	VBROADCASTI128 16(R8), Y1
-	VPBROADCASTQ bytes<>+0(SB), Y2
-	VPXOR        Y3, Y3, Y3
-	VPBROADCASTQ bytes<>+8(SB), Y4
-	VPBROADCASTQ bytes<>+16(SB), Y5
+	CONSTANTS
 
 loop:
 	TESTQ CX, CX
@@ -87,5 +91,15 @@ loop:
 	JMP   loop
 
 done:
+	VZEROUPPER
+	RET
+
+// func classifyHalfAVX2(t *tables, out *block, text *byte)
+TEXT ·classifyHalfAVX2(SB), NOSPLIT, $0-24
+	MOVQ t+0(FP), R8
+	MOVQ out+8(FP), DI
+	MOVQ text+16(FP), SI
+	CONSTANTS
+	HALF(0, 0)
 	VZEROUPPER
 	RET

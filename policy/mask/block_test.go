@@ -41,6 +41,7 @@ func checkBlocks(t *testing.T, text []byte) {
 		return
 	}
 	tab := &sharedIndex().tables
+	checkOne(t, tab, text[:min(len(text)-padding, blockSize)])
 	want, scalar, fast := make([]block, n), make([]block, n), make([]block, n)
 	for i := range want {
 		want[i] = referenceBlock(tab, text[i*blockSize:])
@@ -52,6 +53,22 @@ func checkBlocks(t *testing.T, text []byte) {
 	}
 	if diff := cmp.Diff(want, fast, cmp.AllowUnexported(block{})); diff != "" {
 		t.Errorf("vector:\n%s", diff)
+	}
+}
+
+// checkOne compares what the builds make of a short text, alone.
+func checkOne(t *testing.T, tab *tables, text []byte) {
+	t.Helper()
+	for _, n := range []int{len(text), len(text) / 2, len(text) / 3} {
+		var buf [blockSize + padding]byte
+		copy(buf[:], text[:n])
+		want := referenceBlock(tab, buf[:])
+		var scalar, fast block
+		tab.classifyPart(&scalar, buf[:], n)
+		tab.classifyOne(&fast, &buf, n)
+		if scalar != want || fast != want {
+			t.Errorf("%q alone: scalar %x, vector %x, want %x", text[:n], scalar, fast, want)
+		}
 	}
 }
 

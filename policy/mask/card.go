@@ -1,16 +1,26 @@
 package mask
 
+// Digits of a payment card number (ISO/IEC 7812-1, and Maestro's short ones).
+const (
+	minCard = 12
+	maxCard = 19
+)
+
 // card checks for a payment card number that begins with groups[i] and gives
 // how many groups it has: in one piece, or written 4-4-4-4, 4-6-5, 4-6-4 or
 // 4-4-4-4-3 with one kind of separator (ISO/IEC 7812-1).
 func (s *scanner) card(groups []group, i int) int {
-	if n := groups[i].len(); n >= 12 && n <= 19 {
+	if n := groups[i].len(); n >= minCard && n <= maxCard {
 		return s.cardOf(groups, i, 1)
 	}
-	if groups[i].len() != 4 {
+	if groups[i].len() != 4 || len(groups)-i < 3 {
 		return 0
 	}
-	for _, shape := range [...]string{"44443", "4444", "465", "464"} {
+	shapes := [...]string{"44443", "4444"}
+	if groups[i+1].len() == 6 {
+		shapes = [...]string{"465", "464"}
+	}
+	for _, shape := range shapes {
 		if hasShape(groups[i:], shape) {
 			if used := s.cardOf(groups, i, len(shape)); used > 0 {
 				return used
@@ -40,7 +50,10 @@ func (s *scanner) cardOf(groups []group, i, n int) int {
 		return 0
 	}
 	var buf [24]byte
-	number := s.digitsOf(buf[:0], groups[i:last+1])
+	number := s.text[groups[i].start:groups[i].end]
+	if n > 1 {
+		number = s.digitsOf(buf[:0], groups[i:last+1])
+	}
 	sure := issued(number)
 	if sure == 0 || !luhn(number) {
 		return 0
@@ -77,46 +90,75 @@ const (
 // issued says whether an issuer gives out numbers that begin like this, of
 // this length.
 func issued(number []byte) int {
-	p := 0
-	for _, c := range number[:6] {
-		p = p*10 + int(c-'0')
+	prefix := 0
+	for _, c := range number[:4] {
+		prefix = prefix*10 + int(c-'0')
 	}
-	n := len(number)
-	switch {
-	case p/10000 == 34, p/10000 == 37: // American Express
-		return when(n == 15, certain)
-	case p/100000 == 4: // Visa
-		return max(when(n == 16 || n == 19, certain), when(n == 13, possible))
-	case p/10000 >= 51 && p/10000 <= 55, p/100 >= 2221 && p/100 <= 2720: // Mastercard
-		return when(n == 16, certain)
-	case p/1000 >= 300 && p/1000 <= 305, p/100 == 3095, p/10000 == 36, p/10000 == 38, p/10000 == 39: // Diners Club
-		return max(when(n == 14, certain), when(n == 16 || n == 19, possible))
-	case p/100 == 6011, p/1000 >= 644 && p/1000 <= 649, p/10000 == 65: // Discover
-		return when(n == 16 || n == 19, certain)
-	case p/100 >= 3528 && p/100 <= 3589: // JCB
-		return when(n == 16 || n == 19, certain)
-	case p/10000 == 35: // JCB, not issued yet
-		return when(n == 16, possible)
-	case p/100 == 604: // Maestro of one bank
+	length := uint8(1) << (len(number) - minCard)
+	switch r := &issuers[prefix]; {
+	case r.certain&length != 0:
+		return certain
+	case r.possible&length != 0:
 		return possible
-	case p/10000 == 62: // UnionPay
-		return max(when(n == 16 || n == 19, certain), when(n == 17 || n == 18, possible))
-	case p/100 >= 2200 && p/100 <= 2204: // Mir
-		return max(when(n == 16, certain), when(n >= 17 && n <= 19, possible))
-	case p/100 == 5018, p/100 == 5020, p/100 == 5038, p/100 == 5893, p/100 == 6304,
-		p/100 == 6759, p/100 >= 6761 && p/100 <= 6763: // Maestro
-		return max(when(n == 16 || n == 19, certain), when(n >= 12, possible))
-	case p/10000 == 50, p/10000 >= 56 && p/10000 <= 69: // Maestro and national schemes
-		return when(n >= 12, possible)
-	case p/100 == 2131, p/100 == 1800: // JCB, old
-		return when(n == 15, possible)
 	}
 	return 0
 }
 
-func when(ok bool, sure int) int {
-	if ok {
-		return sure
+// issuer tells how long the numbers of one issuer are: a bit for each length
+// from minCard on.
+type issuer struct{ certain, possible uint8 }
+
+// issuers has them by the first four digits.
+var issuers = makeIssuers()
+
+func makeIssuers() (table [10000]issuer) {
+	for _, r := range issuerRanges() {
+		low, high := r.low, r.high
+		for low < 1000 {
+			low, high = low*10, high*10+9
+		}
+		for p := low; p <= high; p++ {
+			table[p] = issuer{certain: lengthBits(r.certain), possible: lengthBits(r.possible)}
+		}
 	}
-	return 0
+	return table
+}
+
+func lengthBits(lengths []int) (bits uint8) {
+	for _, n := range lengths {
+		bits |= 1 << (n - minCard)
+	}
+	return bits
+}
+
+// issuerRange is a range of first digits.
+type issuerRange struct {
+	low, high         int
+	certain, possible []int // lengths of the numbers
+}
+
+// issuerRanges lists them; of two that overlap the later counts.
+func issuerRanges() []issuerRange {
+	maestro := []int{12, 13, 14, 15, 16, 17, 18, 19}
+	long := []int{16, 19}
+	out := []issuerRange{
+		{34, 34, []int{15}, nil}, {37, 37, []int{15}, nil}, // American Express
+		{4, 4, long, []int{13}},                                // Visa
+		{51, 55, []int{16}, nil}, {2221, 2720, []int{16}, nil}, // Mastercard
+		{35, 35, nil, []int{16}}, {3528, 3589, long, nil}, // JCB
+		{2131, 2131, nil, []int{15}}, {1800, 1800, nil, []int{15}},
+		{50, 50, nil, maestro}, {56, 69, nil, maestro}, // Maestro and national schemes
+		{62, 62, long, []int{17, 18}},              // UnionPay
+		{2200, 2204, []int{16}, []int{17, 18, 19}}, // Mir
+	}
+	for _, p := range []int{300, 301, 302, 303, 304, 305, 3095, 36, 38, 39} { // Diners Club
+		out = append(out, issuerRange{p, p, []int{14}, long})
+	}
+	for _, p := range []int{6011, 644, 645, 646, 647, 648, 649, 65} { // Discover
+		out = append(out, issuerRange{p, p, long, nil})
+	}
+	for _, p := range []int{5018, 5020, 5038, 5893, 6304, 6759, 6761, 6762, 6763} { // Maestro
+		out = append(out, issuerRange{p, p, long, maestro})
+	}
+	return out
 }

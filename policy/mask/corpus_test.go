@@ -52,3 +52,13 @@ func corpus(t testing.TB) []sampleText {
 	}
 	return out
 }
+
+// seeds gives every nth text of the corpus, to begin fuzzing with.
+func seeds(t testing.TB, n int) (out []sampleText) {
+	for i, s := range corpus(t) {
+		if i%n == 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -72,7 +72,7 @@ func (d *Detectors) enable(name string) error {
 	return nil
 }
 
-// few is how many findings a text may have before they need the heap.
+// few is how many findings one allocation has room for.
 const few = 4
 
 // Find appends what text holds to dst, in order and without overlaps.
@@ -92,15 +92,7 @@ func (d *Detectors) find(text []byte, c Context) []finding {
 	}
 	s := scanner{d: d, text: text, name: c.Name}
 	s.run()
-	return s.findings()
-}
-
-// findings gives what was found, nil where that is nothing.
-func (s *scanner) findings() []finding {
-	if s.n == 0 {
-		return nil
-	}
-	return resolve(append(append(make([]finding, 0, s.n+len(s.more)), s.first[:s.n]...), s.more...))
+	return resolve(s.finds)
 }
 
 // resolve sorts findings and lets the longer of two overlapping ones stand; of

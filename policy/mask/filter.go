@@ -16,13 +16,18 @@ import (
 type FilterOptions struct {
 	Detectors *Detectors
 	Context   Context
+	// Delay is how long what may be part of an unfinished value is held while
+	// nothing else comes; zero is until more comes.
+	Delay time.Duration
 	// Explain writes what was found instead of the masked text: one JSON object
 	// a line, never the value.
 	Explain bool
 }
 
 // Filter copies in to out, masked, until in ends or ctx is done. It holds what
-// may be part of an unfinished value until more comes.
+// may be part of an unfinished value for the delay; Stream tells what that
+// means for a value inside which in pauses. A read of in that is under way when
+// ctx is done goes on in the background.
 //
 // Under Explain it writes {"class":…,"start":…,"end":…} for each finding, in
 // bytes of the input. Where the first line of the input is a JSON object with a
@@ -30,13 +35,17 @@ type FilterOptions struct {
 // "column:NAME" or anything else, and answered by {"id":…,"spans":[[start,
 // end,class],…]} in bytes of the text.
 func Filter(ctx context.Context, in io.Reader, out io.Writer, o FilterOptions) error {
-	r := bufio.NewReaderSize(in, filterChunk)
-	w := bufio.NewWriter(out)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s, w := newSource(ctx, in), bufio.NewWriter(out)
 	var err error
-	if o.Explain && startsWithRecord(r) {
-		err = explainRecords(ctx, r, w, o)
+	if o.Explain && isRecord(s.head()) {
+		err = explainRecords(s, w, o)
 	} else {
-		err = filterText(ctx, r, w, o)
+		err = filterText(s, w, o)
 	}
 	if flushed := w.Flush(); err == nil && flushed != nil {
 		err = fmt.Errorf("write the output: %w", flushed)
@@ -49,39 +58,67 @@ const (
 	maxRecord   = 16 << 20 // bytes
 )
 
-func filterText(ctx context.Context, r *bufio.Reader, w *bufio.Writer, o FilterOptions) error {
-	encode := json.NewEncoder(w)
-	options := StreamOptions{Context: o.Context}
+// filtering is one run of Filter over a text.
+type filtering struct {
+	source *source
+	stream *Stream
+	out    *bufio.Writer
+	silent bool // what passes is not written
+	timed  bool
+	masked []byte
+}
+
+func filterText(s *source, w *bufio.Writer, o FilterOptions) error {
+	options := StreamOptions{Context: o.Context, Delay: o.Delay}
 	if o.Explain {
+		encode := json.NewEncoder(w)
 		options.Found = func(f Finding) { _ = encode.Encode(f) } // a failed write is reported by Flush
 	}
-	s := o.Detectors.NewStream(options)
-	chunk, masked := make([]byte, filterChunk), []byte(nil)
+	f := filtering{source: s, stream: o.Detectors.NewStream(options), out: w, silent: o.Explain, timed: o.Delay > 0}
 	for {
-		if err := ctx.Err(); err != nil {
+		if done, err := f.step(); done || err != nil {
 			return err
 		}
-		n, err := r.Read(chunk)
-		masked = s.Write(masked[:0], chunk[:n], time.Time{})
-		if err == io.EOF {
-			masked = s.Close(masked)
+	}
+}
+
+// step takes one chunk, or lets out what was held for long enough. It is done
+// with the input.
+func (f *filtering) step() (done bool, err error) {
+	c, came := f.source.ready()
+	if !came {
+		if err := f.out.Flush(); err != nil { // somebody may be watching
+			return false, fmt.Errorf("write the output: %w", err)
 		}
-		if !o.Explain {
-			if _, err := w.Write(masked); err != nil {
-				return fmt.Errorf("write the output: %w", err)
-			}
-		}
-		if err == io.EOF {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("read the input: %w", err)
-		}
-		if r.Buffered() == 0 { // somebody may be watching
-			if err := w.Flush(); err != nil {
-				return fmt.Errorf("write the output: %w", err)
-			}
+		due, held := f.stream.Deadline()
+		if c, came = f.source.wait(due, held && f.timed); !came {
+			f.masked = f.stream.Expire(f.masked[:0], time.Now())
+			return false, f.write()
 		}
 	}
+	f.masked = f.stream.Write(f.masked[:0], c.text, time.Now())
+	if c.err == io.EOF {
+		f.masked = f.stream.Close(f.masked)
+		return true, f.write()
+	}
+	if err := f.write(); err != nil {
+		return false, err
+	}
+	if c.err != nil {
+		return false, fmt.Errorf("read the input: %w", c.err)
+	}
+	f.source.done(c)
+	return false, nil
+}
+
+func (f *filtering) write() error {
+	if f.silent {
+		return nil
+	}
+	if _, err := f.out.Write(f.masked); err != nil {
+		return fmt.Errorf("write the output: %w", err)
+	}
+	return nil
 }
 
 // record is one labelled text, as the corpora have them.
@@ -91,27 +128,17 @@ type record struct {
 	Context string          `json:"context"`
 }
 
-func startsWithRecord(r *bufio.Reader) bool {
-	for size := 512; ; size *= 2 {
-		head, err := r.Peek(min(size, filterChunk))
-		if n := bytes.IndexByte(head, '\n'); n >= 0 {
-			head, err = head[:n], io.EOF
-		}
-		if err != nil || size >= filterChunk {
-			var one record
-			return json.Unmarshal(head, &one) == nil && one.Text != nil
-		}
-	}
+func isRecord(line []byte) bool {
+	var one record
+	return json.Unmarshal(line, &one) == nil && one.Text != nil
 }
 
-func explainRecords(ctx context.Context, r *bufio.Reader, w *bufio.Writer, o FilterOptions) error {
-	lines := bufio.NewScanner(r)
+func explainRecords(s *source, w *bufio.Writer, o FilterOptions) error {
+	s.idle = func() { _ = w.Flush() } // the last Flush reports what went wrong
+	lines := bufio.NewScanner(s)
 	lines.Buffer(nil, maxRecord)
 	encode := json.NewEncoder(w)
 	for n := 1; lines.Scan(); n++ {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}

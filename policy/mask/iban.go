@@ -9,7 +9,7 @@ func (s *scanner) account(p int) {
 		return
 	}
 	size := ibanLength(s.text[p], s.text[p+1])
-	if size == 0 {
+	if size == 0 || len(s.text)-p < size && !s.onlySpots {
 		return
 	}
 	if s.onlySpots {

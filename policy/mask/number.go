@@ -31,18 +31,33 @@ func (s *scanner) numbers(p int) {
 			p++
 			continue
 		}
-		if n := s.dateAt(p) + s.addressAt(p); n > 0 {
-			p += n
-			continue
-		}
-		var groups [maxGroups]group
-		n, digits := s.split(groups[:], p)
-		p = groups[n-1].end
-		if digits >= minNumber {
-			s.grouped(groups[:n])
-		}
+		p = s.number(p)
 	}
 	s.numbersEnd = p
+}
+
+// number looks at the number that begins at p and gives where it ends.
+func (s *scanner) number(p int) int {
+	end := p + 1
+	for end < len(s.text) && isDigit(s.text[end]) {
+		end++
+	}
+	if end == len(s.text) || s.d.index.tables.whole[s.text[end]]&wholeSep == 0 { // nearly always
+		if end-p >= minNumber {
+			one := [1]group{{start: p, end: end}}
+			s.grouped(one[:], end-p)
+		}
+		return end
+	}
+	if n := s.dateAt(p) + s.addressAt(p); n > 0 {
+		return p + n
+	}
+	var groups [maxGroups]group
+	n, digits := s.split(groups[:], p)
+	if digits >= minNumber {
+		s.grouped(groups[:n], digits)
+	}
+	return groups[n-1].end
 }
 
 // dateAt gives the length of 2024-05-31 at p where nothing is joined to it, 0
@@ -65,11 +80,15 @@ func (s *scanner) dateAt(p int) int {
 	return size
 }
 
-// addressAt gives the length of an IPv4 address at p, 0 where there is none.
+// addressAt gives the length of an IPv4 address at p, or of a network such as
+// 10.0.0.0/24; 0 where there is none.
 func (s *scanner) addressAt(p int) int {
 	end := p
 	for part := range 4 {
-		n := run(s.text[end:], setDigit, 4)
+		n := 0
+		for n < 4 && end+n < len(s.text) && isDigit(s.text[end+n]) {
+			n++
+		}
 		if n == 0 || n > 3 || n == 3 && s.text[end] > '2' {
 			return 0
 		}
@@ -81,10 +100,25 @@ func (s *scanner) addressAt(p int) int {
 		}
 		end++
 	}
+	if n := s.networkSize(end); n > 0 {
+		end += n
+	}
 	if end < len(s.text) && (glues(s.text[end]) && end+1 < len(s.text) && isDigit(s.text[end+1]) || isDigit(s.text[end])) {
 		return 0
 	}
 	return end - p
+}
+
+// networkSize gives the length of "/24" at p, 0 where there is none.
+func (s *scanner) networkSize(p int) int {
+	if p >= len(s.text) || s.text[p] != '/' {
+		return 0
+	}
+	n := run(s.text[p+1:], setDigit, 3)
+	if n == 0 || n > 2 {
+		return 0
+	}
+	return 1 + n
 }
 
 // split parses groups of digits from p on.
@@ -101,8 +135,11 @@ func (s *scanner) split(groups []group, p int) (n, digits int) {
 		if n == len(groups) {
 			return n, digits
 		}
+		if end == len(s.text) || s.d.index.tables.whole[s.text[end]]&wholeSep == 0 {
+			return n, digits
+		}
 		size := 0
-		if sep, size = separator(s.text[end:]); size == 0 || end+size == len(s.text) {
+		if sep, size = separator(s.text[end:]); size == 0 {
 			return n, digits
 		}
 		p = end + size
@@ -116,6 +153,9 @@ const maxSeparator = 4
 // printing character if there is one, else a space. Size 0 means that no digit
 // follows.
 func separator(text []byte) (kind byte, size int) {
+	if len(text) > 1 && isDigit(text[1]) && text[0] != '%' { // nearly always
+		return separatorAt(text)
+	}
 	kind = ' '
 	for size < maxSeparator && size < len(text) {
 		c, n := separatorAt(text[size:])
@@ -168,27 +208,38 @@ func separatorAt(text []byte) (kind byte, size int) {
 	return 0, 0
 }
 
-// grouped looks at the groups of one number, or of several side by side.
-func (s *scanner) grouped(groups []group) {
+// grouped looks at the groups of one number, or of several side by side, that
+// have so many digits.
+func (s *scanner) grouped(groups []group, digits int) {
 	if s.onlySpots {
 		s.spot(groups[0].start, groups[len(groups)-1].end)
 		return
 	}
-	for i := 0; i < len(groups); {
-		used := 0
-		switch n := groups[i].len(); {
-		case n == 4 || n >= 12:
-			if used = s.card(groups, i); used == 0 {
-				used = s.accessToken(groups, i)
-			}
-		case n == 3 || n == 9:
-			used = s.socialSecurity(groups, i)
+	for i := 0; i < len(groups) && digits >= minNumber; {
+		used := max(1, s.numberAt(groups, i))
+		for ; used > 0; used-- {
+			digits -= groups[i].len()
+			i++
 		}
-		if used == 0 {
-			used = s.phoneNumber(groups, i)
-		}
-		i += max(used, 1)
 	}
+}
+
+// numberAt looks at the number that begins with groups[i] and gives how many
+// groups it has, 0 where it is none that is looked for.
+func (s *scanner) numberAt(groups []group, i int) int {
+	used := 0
+	switch n := groups[i].len(); {
+	case n == 4 || n >= minCard:
+		if used = s.card(groups, i); used == 0 && n >= minCard {
+			used = s.accessToken(groups, i)
+		}
+	case n == 3 || n == 9:
+		used = s.socialSecurity(groups, i)
+	}
+	if used == 0 {
+		used = s.phoneNumber(groups, i)
+	}
+	return used
 }
 
 // accessToken checks for an app number, a bar and a token, as Facebook has them.

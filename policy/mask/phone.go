@@ -16,7 +16,7 @@ func (s *scanner) phoneNumber(groups []group, i int) int {
 			return used
 		}
 	}
-	if !s.startsPhone(groups, i) {
+	if groups[i].len() > maxNational || !s.startsPhone(groups, i) {
 		return 0
 	}
 	if used := s.northAmerican(groups, i); used > 0 {
@@ -136,8 +136,11 @@ func (s *scanner) extension(end int) int {
 // northAmerican checks for area code, exchange and line with an optional 1
 // before (North American Numbering Plan).
 func (s *scanner) northAmerican(groups []group, i int) int {
+	if len(groups)-i < 3 {
+		return 0
+	}
 	k := i
-	if g := string(s.text[groups[i].start:groups[i].end]); g == "1" || g == "001" {
+	if s.text[groups[i].end-1] == '1' && s.isOne(s.text[groups[i].start:groups[i].end]) {
 		k++
 	}
 	if !hasLengths(groups[k:], "334") || !s.exchanges(groups[k], groups[k+1]) {
@@ -155,8 +158,7 @@ func (s *scanner) northAmerican(groups []group, i int) int {
 		start--
 	}
 	spelled := area == '-' && line == '-' || area == ')' && (line == '-' || line == ' ' || line == '.')
-	h := s.hintsBefore(start)
-	if !spelled && h&hintPhone == 0 || h&hintID != 0 && h&hintPhone == 0 {
+	if said := s.saysPhone(groups, i); !said && (!spelled || s.hintsBefore(start)&hintID != 0) {
 		return 0
 	}
 	n := k - i + 3
@@ -165,6 +167,9 @@ func (s *scanner) northAmerican(groups []group, i int) int {
 	}
 	return s.ring(groups, i, n, start)
 }
+
+// isOne reports whether digits are the country code of North America.
+func (s *scanner) isOne(digits []byte) bool { return string(digits) == "1" || string(digits) == "001" }
 
 func hasLengths(groups []group, lengths string) bool {
 	if len(groups) < len(lengths) {
@@ -201,14 +206,26 @@ func (s *scanner) national(groups []group, i int) int {
 		return 0
 	}
 	end := groups[i+n-1].end
-	if !s.endsClean(s.extension(end)) || s.isClock(start) ||
-		s.hintsBefore(start)&hintPhone == 0 && !s.hintAfter(end) {
+	if !s.endsClean(s.extension(end)) || s.isClock(start) || !s.saysPhone(groups, i) && !s.hintAfter(end) {
 		return 0
 	}
 	if s.before(start) == '(' {
 		start--
 	}
 	return s.ring(groups, i, n, start)
+}
+
+// saysPhone reports whether a word before groups[i] says phone. Of what stands
+// before the later groups of a number only that before the first can say it.
+func (s *scanner) saysPhone(groups []group, i int) bool {
+	if groups[i].start < s.unsaidEnd {
+		return false
+	}
+	if s.hintsBefore(groups[i].start)&hintPhone != 0 {
+		return true
+	}
+	s.unsaidEnd = groups[len(groups)-1].end
+	return false
 }
 
 // isDate reports whether the groups begin like 2024-05-31 or are 20240531.

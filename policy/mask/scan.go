@@ -24,20 +24,28 @@ type scanner struct {
 	text []byte
 	name string // what the text is called: a column, a JSON path
 
-	first [few]finding // in the struct, so that a text with few needs no heap
-	n     int
-	more  []finding
+	finds []finding
 
 	onlySpots bool // keep the places to look at, look no closer
 	spots     []Candidate
 
 	numbersEnd int // numbers before it have been looked at
+	unsaidEnd  int // no word says phone of numbers before it
 	closedFrom int // what begins from here …
 	closedEnd  int // … to here lies in a key that was found
 
 	customEnd []int // by rule: matches that begin before it have been found
 	noJWTEnd  int   // no token begins before it
 	namesEnd  int   // names that end before it have been looked at
+	secretEnd int   // where the last secret that has a name ends
+	plainFrom int   // nothing ends an unquoted value from here …
+	plainEnd  int   // … to here
+	urlAt     int   // the last "@" that was looked at …
+	urlStart  int   // … where the credentials before it begin, 0 for none …
+	urlColon  int   // … and the password, less one; 0 for none
+	cryptEnd  int   // no hash of a password begins before it
+	keyFormat *keyFormat
+	keyEnd    int // no key of that format begins before it
 
 	nameHints hints
 	named     bool // nameHints is set
@@ -80,7 +88,11 @@ func (s *scanner) scan() {
 		var blocks [2]block
 		var buf [blockSize + padding]byte
 		copy(buf[:], s.text)
-		s.classify(blocks[:1], buf[:])
+		if t := &s.d.index.tables; s.d.scalar {
+			t.classifyPart(&blocks[0], buf[:], len(s.text))
+		} else {
+			t.classifyOne(&blocks[0], &buf, len(s.text))
+		}
 		s.block(&blocks[0], &blocks[1], carry{}, 0)
 		return
 	}
@@ -234,12 +246,10 @@ func (s *scanner) found(c class, start, end int) {
 	if !s.d.enabled[c] {
 		return
 	}
-	if f := (finding{start: start, end: end, class: c}); s.n < few {
-		s.first[s.n] = f
-		s.n++
-	} else {
-		s.more = append(s.more, f)
+	if s.finds == nil {
+		s.finds = make([]finding, 0, few)
 	}
+	s.finds = append(s.finds, finding{start: start, end: end, class: c})
 }
 
 // closed reports whether p lies in a key that was found.

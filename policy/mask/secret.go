@@ -2,15 +2,6 @@ package mask
 
 import "bytes"
 
-// nameKind says what a name such as DB_PASSWORD announces.
-type nameKind uint8
-
-const (
-	nameOther    nameKind = iota
-	namePassword          // chosen by people: almost any value counts
-	nameToken             // drawn by lot: the value must look like it
-)
-
 const maxName = 64 // bytes of a name that are read
 
 // secretName looks at the name that text[p:q] is part of and, where it
@@ -23,87 +14,23 @@ func (s *scanner) secretName(p, q int) {
 	for end < len(s.text) && end-q < maxName && isNameByte(s.text[end]) {
 		end++
 	}
-	if end <= s.namesEnd {
+	if end <= s.namesEnd || p < s.secretEnd {
 		return
 	}
 	s.namesEnd = end
-	kind := kindOfName(s.text[start:end])
-	if kind == nameOther {
-		return
-	}
 	v, ok := s.assigned(start, end)
-	if !ok || !v.plausible(s.text, kind) {
+	if !ok || v.bare && !v.speaksForItself(s.text) {
 		return
 	}
+	kind := kindOfName(s.text[start:end])
+	if kind == nameOther || !v.plausible(s.text, kind) {
+		return
+	}
+	s.secretEnd = v.end // what a name within it is given is a part of it
 	s.found(genericSecret, v.start, v.end)
 }
 
 func isNameByte(c byte) bool { return setWord.has(c) || c == '.' }
-
-// kindOfName judges a name by how it ends.
-func kindOfName(name []byte) nameKind {
-	var buf [maxName]byte
-	if len(name) > len(buf) {
-		name = name[len(name)-len(buf):]
-	}
-	for i, c := range name {
-		buf[i] = lower(c)
-	}
-	low := trimStage(buf[:len(name)])
-	for _, end := range [...]string{"password", "passwd", "passphrase", "passcode", "pwd", "kennwort", "passwort"} {
-		if hasSuffix(low, end) {
-			return namePassword
-		}
-	}
-	if hasSuffix(low, "pass") && !hasSuffix(low, "bypass") && !hasSuffix(low, "compass") {
-		return namePassword
-	}
-	for _, end := range [...]string{"secret", "token", "apikey", "accesskey", "secretkey", "privatekey",
-		"accountkey", "authkey", "masterkey", "session", "sessionid", "session_id", "credential", "credentials"} {
-		if hasSuffix(low, end) {
-			return nameToken
-		}
-	}
-	if hasSuffix(low, "_key") || hasSuffix(low, "-key") || hasSuffix(low, ".key") {
-		return kindOfKey(low[:len(low)-len("_key")])
-	}
-	return nameOther
-}
-
-// kindOfKey tells keys that open something from those that look something up.
-func kindOfKey(owner []byte) nameKind {
-	for _, end := range [...]string{"public", "primary", "foreign", "partition", "cache", "sort", "row",
-		"routing", "idempotency", "object", "index", "unique", "dedup", "host", "map", "group", "shard",
-		"hash", "range", "lookup", "s3", "file", "i18n", "message", "storage", "lock", "config"} {
-		if hasSuffix(owner, end) {
-			return nameOther
-		}
-	}
-	return nameToken
-}
-
-// trimStage cuts what names the stage or the copy: _PROD, _2, _BASE.
-func trimStage(low []byte) []byte {
-	for {
-		n := len(low)
-		for n > 0 && (isDigit(low[n-1]) || low[n-1] == '_' || low[n-1] == '.' || low[n-1] == '-') {
-			n--
-		}
-		for _, stage := range [...]string{"_prod", "_production", "_staging", "_stage", "_dev", "_test", "_base", "_live", "_value", "_plain"} {
-			if hasSuffix(low[:n], stage) {
-				n -= len(stage)
-			}
-		}
-		if n == len(low) {
-			return low
-		}
-		low = low[:n]
-	}
-}
-
-func hasSuffix(b []byte, end string) bool {
-	return len(b) >= len(end) && string(b[len(b)-len(end):]) == end
-}
 
 // secretValue is where a value stands and how it was written.
 type secretValue struct {
@@ -186,7 +113,10 @@ func (s *scanner) bareValue(i, j int) (v secretValue, ok bool) {
 	return v, ok
 }
 
-const maxSecret = 1024 // bytes
+const (
+	maxSecret = 1024 // bytes
+	maxJudged = 128  // bytes of a value that tell what it is
+)
 
 // valueAt reads the value that begins at i: to the closing quote, or to what
 // cannot belong to an unquoted one.
@@ -204,14 +134,27 @@ func (s *scanner) valueAt(i int) (v secretValue, ok bool) {
 		end := s.quotedEnd(i+1, quote, escaped)
 		return secretValue{start: i + 1, end: end, quoted: true}, end > i+1
 	}
-	end := i
-	for end < len(s.text) && end-i < maxSecret && !s.endsValue(end) {
-		end++
-	}
+	end := s.valueEnd(i)
 	for end > i && (s.text[end-1] == '.' || s.text[end-1] == ':') {
 		end--
 	}
 	return secretValue{start: i, end: end}, end > i
+}
+
+// valueEnd gives where the unquoted value at i ends. What an earlier walk saw
+// holds no end, and is not walked again.
+func (s *scanner) valueEnd(i int) int {
+	end := i
+	if i >= s.plainFrom && i < s.plainEnd {
+		end = s.plainEnd
+	} else {
+		s.plainFrom = i
+	}
+	for end < len(s.text) && end-i < maxSecret && !s.endsValue(end) {
+		end++
+	}
+	s.plainEnd = end
+	return end
 }
 
 func (s *scanner) quotedEnd(i int, quote byte, escaped bool) int {
@@ -246,7 +189,7 @@ func (s *scanner) endsValue(p int) bool {
 // plausible reports whether a value looks like a secret of that kind rather
 // than a placeholder, code or prose.
 func (v *secretValue) plausible(text []byte, kind nameKind) bool {
-	value := text[v.start:v.end]
+	value := text[v.start:min(v.end, v.start+maxJudged)]
 	f := featuresOf(value)
 	if f.spaces > 0 || isPlaceholder(value) || isCode(value, &f) {
 		return false
@@ -258,9 +201,20 @@ func (v *secretValue) plausible(text []byte, kind nameKind) bool {
 		return !v.bare && len(value) >= minToken && f.isToken(value)
 	}
 	if v.bare {
-		return len(value) >= 8 && f.digits > 0 && f.letters > 0 && bytes.IndexAny(value, "@:/=") < 0
+		return v.speaksForItself(text)
 	}
 	return len(value) >= minPassword && f.isPassword(value)
+}
+
+// speaksForItself reports whether a value that nothing assigns looks chosen as
+// a password.
+func (v *secretValue) speaksForItself(text []byte) bool {
+	value := text[v.start:min(v.end, v.start+maxJudged)]
+	if len(value) < 8 {
+		return false
+	}
+	f := featuresOf(value)
+	return f.digits > 0 && f.letters > 0 && bytes.IndexAny(value, "@:/=") < 0
 }
 
 // The shortest values that count as drawn by lot, and as chosen, in bytes.

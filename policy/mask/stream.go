@@ -26,7 +26,7 @@ type Stream struct {
 	past  []byte // released already, kept for context
 	start int    // where past begins in the stream
 	held  []byte
-	since time.Time // when the oldest held byte came
+	came  arrivals // of what is held
 	typed echo
 
 	// masked is how much of the end of past was released masked and may go on.
@@ -74,16 +74,16 @@ func (s *Stream) Write(dst, chunk []byte, now time.Time) []byte {
 		dst = append(dst, chunk[:n]...)
 		s.remember(chunk[:n])
 		chunk = chunk[n:]
-		s.since = now
 	}
 	s.held = append(s.held, chunk...)
-	return s.settle(dst, now, false)
+	s.came.add(len(s.held), now, s.delay)
+	return s.settle(dst, false)
 }
 
 // Deadline says when Expire is due if nothing else comes; false means that
 // nothing is held.
 func (s *Stream) Deadline() (time.Time, bool) {
-	return s.since.Add(s.delay), len(s.held) > 0
+	return s.came.first().Add(s.delay), len(s.held) > 0
 }
 
 // Expire appends to dst what has been held for the whole delay.
@@ -91,22 +91,22 @@ func (s *Stream) Expire(dst []byte, now time.Time) []byte {
 	if due, held := s.Deadline(); !held || now.Before(due) {
 		return dst
 	}
-	return s.settle(dst, now, true)
+	return s.settle(dst, true)
 }
 
 // Close appends to dst what is still held: no more will come.
-func (s *Stream) Close(dst []byte) []byte { return s.settle(dst, s.since, true) }
+func (s *Stream) Close(dst []byte) []byte { return s.settle(dst, true) }
 
 // settle releases all that cannot be part of an unfinished value, or
 // everything.
-func (s *Stream) settle(dst []byte, now time.Time, all bool) []byte {
-	came := len(s.held)
+func (s *Stream) settle(dst []byte, all bool) []byte {
+	before := len(s.held)
 	s.held = s.swallow.skip(s.held)
-	s.start += came - len(s.held)
+	s.start += before - len(s.held)
 	if len(s.held) == 0 {
+		s.came.keep(0)
 		return dst
 	}
-	before := len(s.held)
 	raw := append(append(make([]byte, 0, len(s.past)+len(s.held)), s.past...), s.held...)
 	until := len(raw)
 	if !all {
@@ -123,9 +123,7 @@ func (s *Stream) settle(dst []byte, now time.Time, all bool) []byte {
 		dst = s.release(dst, raw, fs, until)
 	}
 	s.held = append(s.held[:0], raw[min(until, len(raw)):]...)
-	if len(s.held) < before {
-		s.since = now
-	}
+	s.came.keep(len(s.held))
 	return dst
 }
 

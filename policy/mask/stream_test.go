@@ -80,6 +80,9 @@ func FuzzStream(f *testing.F) {
 	} {
 		f.Add([]byte(text), uint16(7), uint16(30))
 	}
+	for i, s := range seeds(f, 40) {
+		f.Add([]byte(s.Text), uint16(i), uint16(3*i))
+	}
 	d := allDetectors(f, policy.MaskSpec{Method: "redact", Text: "#"})
 	f.Fuzz(func(t *testing.T, text []byte, a, b uint16) {
 		if len(text) == 0 || len(text) > maxPast {

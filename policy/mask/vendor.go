@@ -247,12 +247,18 @@ func keyFormats() []keyFormat {
 
 // key checks for a key of format f whose prefix lies at p.
 func (s *scanner) key(f *keyFormat, p int) {
+	if s.keyFormat == f && p < s.keyEnd {
+		return
+	}
 	start, ok := s.beforePrefix(f, p)
 	if !ok || start > 0 && setAlnum.has(s.text[start-1]) && !s.escaped(start) {
 		return
 	}
 	end := p + len(f.prefix)
 	n := run(s.text[end:], f.set, f.max+1)
+	if f.max == noLimit { // what begins within it is a part of it, or no key either
+		s.keyFormat, s.keyEnd = f, end+n
+	}
 	for n > 0 && !setAlnum.has(s.text[end+n-1]) && s.text[end+n-1] != '=' {
 		n-- // a full stop or dash after the key
 	}

@@ -132,7 +132,7 @@ func (d *Detectors) findIn(v *view, c Context) []finding {
 	}
 	s := scanner{d: d, text: v.plain, name: c.Name}
 	s.run()
-	fs := s.findings()
+	fs := resolve(s.finds)
 	for i := range fs {
 		fs[i].end = v.raw(fs[i].end-1) + 1
 		fs[i].start = v.raw(fs[i].start)

@@ -58,12 +58,13 @@ var sharedVocabulary = sync.OnceValue(func() *vocabulary {
 	return v
 })
 
-// of says what one lower-case word makes likely.
+// of says what one word makes likely.
 func (v *vocabulary) of(word []byte) hints {
-	if len(word) == 0 || len(word) > 31 || v.lengths[word[0]]>>len(word)&1 == 0 {
+	if len(word) == 0 || len(word) > 31 || v.lengths[lower(word[0])]>>len(word)&1 == 0 {
 		return 0
 	}
-	return v.hints[string(word)]
+	var buf [31]byte
+	return v.hints[string(lowerAll(buf[:copy(buf[:], word)]))]
 }
 
 // hintsBefore reads the words of the same line or field before start. The
@@ -141,25 +142,24 @@ func wordStart(text []byte, end, low int) int {
 	return begin
 }
 
+// maxHint is the longest word with parts that says something, in bytes.
+const maxHint = 24
+
 // hintsOfWord looks a word up, whole and by the parts that capitals set off,
 // as in phoneNumber.
-func (v *vocabulary) hintsOfWord(word []byte) (h hints) {
-	var buf [24]byte
-	if len(word) > len(buf) || isDigit(word[0]) {
+func (v *vocabulary) hintsOfWord(word []byte) hints {
+	if len(word) > maxHint || isDigit(word[0]) {
 		return 0
 	}
-	n, part := 0, 0
-	for i, c := range word {
-		if i > part && c-'A' < 26 && word[i-1]-'a' < 26 {
-			h |= v.of(buf[part:n])
-			part = n
+	h, part := v.of(word), 0
+	for i := 1; i < len(word); i++ {
+		if word[i]-'A' < 26 && word[i-1]-'a' < 26 {
+			h |= v.of(word[part:i])
+			part = i
 		}
-		buf[n] = lower(c)
-		n++
 	}
-	h |= v.of(buf[part:n])
 	if part > 0 {
-		h |= v.of(buf[:n])
+		h |= v.of(word[part:])
 	}
 	return h
 }

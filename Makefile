@@ -46,6 +46,12 @@ compat: ## psql, pg_dump, drivers and pgx's own test suite, direct and through h
 	@$(MAKE) --no-print-directory build
 	@testdata/compat/all.sh $(BIN)
 
+page: ## the approval page in a headless Chromium, by keyboard alone, checked with axe
+	@.ci/setup page
+	@$(MAKE) --no-print-directory build
+	@cd testdata/page && npm ci --no-audit --no-fund --silent --ignore-scripts
+	@./$(BIN) demo -- testdata/page/walk.sh
+
 crash: ## kill the broker 100 times under load; break 200 streams
 	@.ci/setup test
 	$(GO) test -timeout 60m -count 1 -v ./cli/demo -run 'TestCrash|TestMangledStreams' -crashes 100 -mutations 200
@@ -58,4 +64,4 @@ cross: ## compile for every system of a release (.goreleaser.yaml)
 generate: ## make the generated files anew: completions, command reference
 	$(GO) test ./cli -run 'TestGenerated' -update
 
-.PHONY: help build demo test check vet fuzz bench maskbench compat crash cross generate
+.PHONY: help build demo test check vet fuzz bench maskbench compat page crash cross generate

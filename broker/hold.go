@@ -203,8 +203,11 @@ func notice(p *approval.Approval) string {
 	if p.RuleReason != "" {
 		text += ": " + p.RuleReason
 	}
-	return text + fmt.Sprintf("\nhoop: %s may answer until %s UTC: hoop approve %s\nhoop: it goes on by itself; Ctrl-C withdraws it",
-		approval.Names(&p.Asked), p.Expires.UTC().Format(time.DateTime), p.ID)
+	text += fmt.Sprintf("\nhoop: %s may answer until %s UTC: hoop approve %s", approval.Names(&p.Asked), p.Expires.UTC().Format(time.DateTime), p.ID)
+	if p.Link != "" {
+		text += "\nhoop: or in a browser: " + p.Link
+	}
+	return text + "\nhoop: it goes on by itself; Ctrl-C withdraws it"
 }
 
 func refusedRecord(err error) settled {

@@ -23,6 +23,7 @@ type terminal struct {
 
 	mu     sync.Mutex
 	screen strings.Builder
+	vt     *screen // what it makes of that
 	seen   int // up to where wait has looked
 	grew   chan struct{}
 	done   chan struct{}
@@ -30,11 +31,16 @@ type terminal struct {
 
 func onTerminal(t testing.TB, c *exec.Cmd) *terminal {
 	t.Helper()
-	f, err := pty.StartWithSize(c, &pty.Winsize{Rows: 50, Cols: 200})
+	return onTerminalOf(t, c, 200, 50)
+}
+
+func onTerminalOf(t testing.TB, c *exec.Cmd, width, height uint16) *terminal {
+	t.Helper()
+	f, err := pty.StartWithSize(c, &pty.Winsize{Rows: height, Cols: width})
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &terminal{t: t, cmd: c, file: f, grew: make(chan struct{}, 1), done: make(chan struct{})}
+	x := &terminal{t: t, cmd: c, file: f, vt: newScreen(int(width), int(height)), grew: make(chan struct{}, 1), done: make(chan struct{})}
 	go x.read()
 	t.Cleanup(func() {
 		_ = c.Process.Kill()
@@ -51,6 +57,7 @@ func (x *terminal) read() {
 		n, err := x.file.Read(buf)
 		x.mu.Lock()
 		x.screen.Write(buf[:n])
+		_, _ = x.vt.Write(buf[:n])
 		x.mu.Unlock()
 		select {
 		case x.grew <- struct{}{}:

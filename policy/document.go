@@ -133,6 +133,9 @@ type ApprovalSpec struct {
 	// BreakGlass names groups whose members may go on without an answer where
 	// they give a reason. It is alarmed at once.
 	BreakGlass []string `yaml:"break_glass,omitempty"`
+	// OwnKey takes only answers signed with a key on the approver's own machine,
+	// none that came by way of the broker's page.
+	OwnKey bool `yaml:"own_key,omitempty"`
 }
 
 // TestSpec is an example beside the rules: hoop policy test runs it.

@@ -40,6 +40,7 @@ type Approval struct {
 	Objects  []string `json:"objects,omitempty"`
 	Settings []string `json:"settings,omitempty"`
 	Labels   []string `json:"labels,omitempty"`
+	Link     string   `json:"link,omitempty"` // to the broker's page for it
 	// Digest is what an answer signs, in hexadecimal: see CheckDigest.
 	Digest string `json:"digest"`
 

@@ -21,7 +21,8 @@ const (
 )
 
 // ViaPage marks an answer that the broker signed for a browser which was
-// signed in to it: weaker than a key that never leaves its owner's machine.
+// signed in to it: weaker than a key that never leaves its owner's machine. A
+// rule with own_key takes none.
 const ViaPage = "page"
 
 // Bounds of an answer.
@@ -43,30 +44,35 @@ type Answer struct {
 	Via       string            `json:"via,omitempty"`
 }
 
-// message is what is signed (Ed25519, RFC 8032). Every part has a fixed size or
-// its length before it.
-func message(id string, digest []byte, decision string, forSec int64, comment string) []byte {
-	said := sha256.Sum256([]byte(comment))
-	b := append([]byte("hoop-approval-v1\x00"), digest...)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(decision)))
-	b = append(b, decision...)
-	b = binary.BigEndian.AppendUint64(b, uint64(forSec))
-	b = append(b, said[:]...)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(id)))
-	return append(b, id...)
+// The domains of signatures: none passes for one of another kind.
+const (
+	ownContext  = "hoop-approval-v1\x00"
+	pageContext = "hoop-approval-page-v1\x00"
+)
+
+// Message is what is signed (Ed25519, RFC 8032) for an answer to the approval
+// with that id and digest. Every part has a fixed size or its length before it.
+// A key of the page says for whom it signs: it is not theirs alone.
+func (a *Answer) Message(id string, digest []byte) []byte {
+	b := []byte(ownContext)
+	if a.Via == ViaPage {
+		b = field([]byte(pageContext), a.Approver.ID)
+	}
+	b = field(append(b, digest...), a.Decision)
+	b = binary.BigEndian.AppendUint64(b, uint64(a.ForSec))
+	said := sha256.Sum256([]byte(a.Comment))
+	return field(append(b, said[:]...), id)
 }
 
-// Message is what an approver's key signs for an answer to the approval with
-// that id and digest.
-func (a *Answer) Message(id string, digest []byte) []byte {
-	return message(id, digest, a.Decision, a.ForSec, a.Comment)
+func field(b []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(s))), s...)
 }
 
 // errSignature says that an answer is not by the key that it claims.
 var errSignature = errors.New("the signature does not fit the answer")
 
 func (a *Answer) verify(id string, digest []byte) error {
-	if len(a.Key) != ed25519.PublicKeySize || len(digest) != sha256.Size ||
+	if len(a.Key) != ed25519.PublicKeySize || len(digest) != sha256.Size || a.Via != "" && a.Via != ViaPage ||
 		!ed25519.Verify(a.Key, a.Message(id, digest), a.Signature) {
 		return errSignature
 	}
@@ -91,7 +97,7 @@ func (a *Answer) check() error {
 // VerifyEvent checks the signature in an approval.answered event of the audit
 // log. It needs nothing but the event.
 func VerifyEvent(ev *recorder.Event) error {
-	if ev.Type != recorder.ApprovalAnswered || ev.Approval == nil {
+	if ev.Type != recorder.ApprovalAnswered || ev.Approval == nil || ev.Principal == nil {
 		return errors.New("the event is no answer to an approval")
 	}
 	digest, err := hex.DecodeString(ev.Approval.Digest)
@@ -99,7 +105,7 @@ func VerifyEvent(ev *recorder.Event) error {
 		return fmt.Errorf("the digest of approval %s is damaged: %w", ev.Approval.ID, err)
 	}
 	a := Answer{Decision: ev.Approval.Decision, Comment: ev.Approval.Comment, ForSec: ev.Approval.ForSec,
-		Key: ev.Approval.Key, Signature: ev.Approval.Signature}
+		Approver: *ev.Principal, Key: ev.Approval.Key, Signature: ev.Approval.Signature, Via: ev.Approval.Via}
 	if err := a.verify(ev.Approval.ID, digest); err != nil {
 		return fmt.Errorf("answer to approval %s: %w", ev.Approval.ID, err)
 	}

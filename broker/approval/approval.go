@@ -30,6 +30,7 @@ type Approval struct {
 	Answers []Answer            `json:"answers,omitempty"`
 	Grant   string              `json:"grant,omitempty"` // that it left
 	Preview *Preview            `json:"preview,omitempty"`
+	Link    string              `json:"link,omitempty"` // to the page where it can be answered
 }
 
 // Preview is what the broker found out before anything ran.

@@ -16,6 +16,7 @@ type Approver struct {
 	Key       ed25519.PublicKey
 	Client    string
 	Binding   string
+	Via       string // ViaPage, or "" for a key of the approver's own
 }
 
 // ForbiddenError says why somebody may not answer, for them to read.
@@ -52,6 +53,8 @@ func mayAnswer(a *Approval, who *Approver, spec *policy.ApprovalSpec) error {
 		return forbidden("you are in the chain that asks: %s", a.Chain)
 	case !entitled(spec, p):
 		return forbidden("rule %q lets %s answer", a.Rule, Names(spec))
+	case spec.OwnKey && who.Via != "":
+		return forbidden("rule %q takes answers signed with a key of your own: hoop approve %s", a.Rule, a.ID)
 	case slices.ContainsFunc(a.Answers, func(b Answer) bool { return same(&b.Approver, p) }):
 		return forbidden("you have answered already")
 	}
@@ -86,7 +89,7 @@ func entitled(spec *policy.ApprovalSpec, p *policy.Principal) bool {
 func satisfied(answers []Answer, spec *policy.ApprovalSpec) bool {
 	n := 0
 	for i := range answers {
-		if answers[i].Decision == Approve && entitled(spec, &answers[i].Approver) {
+		if answers[i].Decision == Approve && entitled(spec, &answers[i].Approver) && (answers[i].Via == "" || !spec.OwnKey) {
 			n++
 		}
 	}

@@ -89,6 +89,45 @@ func TestForgedAnswers(t *testing.T) {
 	}
 }
 
+// What the broker signed for a browser is no answer under own_key, nor once the
+// rule says so; it does not pass for one with bob's own key, nor for carol's.
+func TestOwnKey(t *testing.T) {
+	s := spec()
+	w := newWorld(t, s)
+	bob := who("bob", "approver")
+	bob.Via = ViaPage
+	onPage := func(a *Approval) Answer {
+		return bob.sign(a, Answer{Decision: Approve, Via: ViaPage, Approver: bob.Principal})
+	}
+	h := w.hold(request("delete"))
+	s.OwnKey = true
+	w.rule(s)
+	if _, err := w.desk.Answer(t.Context(), h.ID, h.Signs, &bob.Approver, onPage(h.Approval)); !isForbidden(err) {
+		t.Errorf("bob answered on the page: %v", err)
+	}
+	w.rule(spec())
+	own := bob.Approver
+	own.Via = ""
+	if _, err := w.desk.Answer(t.Context(), h.ID, h.Signs, &own, onPage(h.Approval)); !isForbidden(err) {
+		t.Errorf("an answer of the page passes for one with his own key: %v", err)
+	}
+	carol := who("carol", "approver")
+	carol.Key, carol.Via = bob.Key, ViaPage
+	if _, err := w.desk.Answer(t.Context(), h.ID, h.Signs, &carol.Approver, onPage(h.Approval)); !isForbidden(err) {
+		t.Errorf("an answer for bob passes for carol's: %v", err)
+	}
+	if _, err := w.desk.Answer(t.Context(), h.ID, h.Signs, &bob.Approver, onPage(h.Approval)); err != nil {
+		t.Fatal(err)
+	}
+	p, err := h.wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if old := spec(); p.Satisfies(&s) || !p.Satisfies(&old) {
+		t.Error("the rule in force when it runs does not count")
+	}
+}
+
 // bob looks, his group is taken out of the rule, bob answers: too late.
 func TestGroupRemovedInBetween(t *testing.T) {
 	w := newWorld(t, spec())

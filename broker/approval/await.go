@@ -140,6 +140,7 @@ func (d *Desk) open(ctx context.Context, q *Request, expiry time.Duration, done 
 	}
 	now := d.now()
 	p := &pending{done: done, a: Approval{ID: newID(), State: Pending, Request: *q, Signs: q.Digest(), Created: now, Expires: now.Add(expiry), Asked: spec}}
+	p.a.Link = d.link(p.a.ID)
 	if err := d.enter(p, expiry); err != nil {
 		return nil, err
 	}

@@ -38,8 +38,11 @@ type Config struct {
 	// Announce is told of what people outside should hear of. It must not block
 	// for long.
 	Announce func(Event)
-	Log      *slog.Logger // nothing is logged where nil
-	Now      func() time.Time
+	// Link leads to where an approval can be answered in a browser; nil where
+	// there is no such page.
+	Link func(id string) string
+	Log  *slog.Logger // nothing is logged where nil
+	Now  func() time.Time
 }
 
 // Desk is where approvals are asked for, answered and kept. Its methods may be
@@ -50,6 +53,7 @@ type Desk struct {
 	policy   func() *policy.Policy
 	ended    func(id, reason string)
 	announce func(Event)
+	link     func(id string) string
 	log      *slog.Logger
 	now      func() time.Time
 
@@ -99,7 +103,7 @@ const (
 // New picks up what the store has. Approvals that were pending when the broker
 // ended are cancelled, as their sessions are gone, and that is recorded.
 func New(ctx context.Context, c Config) (*Desk, error) {
-	d := &Desk{state: c.State, recorder: c.Recorder, policy: c.Policy, ended: c.GrantEnded, announce: c.Announce, log: c.Log, now: c.Now,
+	d := &Desk{state: c.State, recorder: c.Recorder, policy: c.Policy, ended: c.GrantEnded, announce: c.Announce, link: c.Link, log: c.Log, now: c.Now,
 		pending: map[string]*pending{}, grants: map[string]*Grant{}, watched: map[*Watcher]struct{}{}}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
@@ -109,6 +113,9 @@ func New(ctx context.Context, c Config) (*Desk, error) {
 	}
 	if d.ended == nil {
 		d.ended = func(string, string) {}
+	}
+	if d.link == nil {
+		d.link = func(string) string { return "" }
 	}
 	if d.announce == nil {
 		d.announce = func(Event) {}

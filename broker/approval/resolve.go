@@ -21,7 +21,7 @@ func (d *Desk) Answer(ctx context.Context, id string, digest []byte, who *Approv
 	if p.a.State != Pending {
 		return nil, &EndedError{State: p.a.State, ID: id}
 	}
-	said.Approver, said.Key, said.Time = who.Principal, who.Key, d.now()
+	said.Approver, said.Key, said.Via, said.Time = who.Principal, who.Key, who.Via, d.now()
 	if err := d.accept(&p.a, digest, who, &said); err != nil {
 		return nil, err
 	}

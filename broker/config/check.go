@@ -83,6 +83,13 @@ func (c *Config) main() *source {
 	return c.sources[0]
 }
 
+// everywhere reports whether an address names no host that a link could lead to.
+func everywhere(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	ip, perr := netip.ParseAddr(host)
+	return err == nil && (host == "" || perr == nil && ip.IsUnspecified())
+}
+
 func (k *checker) settings(s *source) {
 	f := s.file
 	if f.Listen == "" {
@@ -97,6 +104,9 @@ func (k *checker) settings(s *source) {
 		if u, err := url.Parse(f.PublicURL); err != nil || u.Scheme != "https" || u.Host == "" {
 			k.add(s, "public_url", "%q is not an https URL", f.PublicURL)
 		}
+	}
+	if f.ApprovalPage.Enabled && f.PublicURL == "" && everywhere(f.Listen) {
+		k.add(s, "approval_page", "public_url is missing: links to the page must lead somewhere")
 	}
 	if (f.TLS.CertFile == "") != (f.TLS.KeyFile == "") {
 		k.add(s, "tls", "cert_file and key_file go together")

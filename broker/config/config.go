@@ -35,6 +35,8 @@ type File struct {
 	Ident   Identity `yaml:"identity,omitempty"`
 	// Webhooks are told of approvals.
 	Webhooks []Webhook `yaml:"webhooks,omitempty"`
+	// ApprovalPage lets approvers answer in a browser.
+	ApprovalPage ApprovalPage `yaml:"approval_page,omitempty"`
 	// EmbeddedIssuer runs an OpenID provider for one laptop.
 	EmbeddedIssuer *EmbeddedIssuer `yaml:"embedded_issuer,omitempty"`
 	// CredentialStore says where the key of the broker's own store is.
@@ -106,6 +108,15 @@ type Webhook struct {
 	// Events are opened, answered, ended and break_glass; all but answered
 	// where absent.
 	Events []string `yaml:"events,omitempty"`
+}
+
+// ApprovalPage is where approvals can be answered in a browser, below /page/ of
+// the broker's own port. The client that people log in with must allow the
+// redirect to /page/signed-in there.
+type ApprovalPage struct {
+	Enabled bool `yaml:"enabled,omitempty"`
+	// ClientSecretFile holds the secret of that client, where it has one.
+	ClientSecretFile string `yaml:"client_secret_file,omitempty"`
 }
 
 // Credential is a user name and where its password comes from.

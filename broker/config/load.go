@@ -111,6 +111,7 @@ func (f *File) mainOnly() string {
 		"include": f.Include != nil, "listen": f.Listen != "", "public_url": f.PublicURL != "",
 		"data_dir": f.DataDir != "", "tls": f.TLS != TLS{}, "metrics": f.Metrics != Metrics{},
 		"limits": f.Limits != Limits{}, "audit": f.Audit != Audit{}, "embedded_issuer": f.EmbeddedIssuer != nil, "webhooks": f.Webhooks != nil,
+		"approval_page": f.ApprovalPage != ApprovalPage{},
 	} {
 		if set {
 			return name

@@ -50,6 +50,16 @@ func newHolding(t testing.TB, doc policy.Document) *holding {
 	return h
 }
 
+// reload puts another policy in force.
+func (h *holding) reload(doc policy.Document) {
+	h.t.Helper()
+	p, err := policy.Compile([]policy.Document{doc})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.policy = p
+}
+
 // orders makes the table that these tests delete from.
 func orders(t testing.TB) {
 	superuser(t, `drop schema if exists evil cascade; drop table if exists orders, archive cascade; create table orders (id int, note text); create table archive (id int, note text);
@@ -386,6 +396,32 @@ func TestApproveOneRunAnother(t *testing.T) {
 	}
 	unswap(t)
 	orders(t)
+}
+
+// The approver sees which labels a statement touches, and where the policy puts
+// another one on its table meanwhile, the answer is not for that any more.
+func TestLabelsAreApprovedToo(t *testing.T) {
+	doc := asking(deletes())
+	doc.Labels = []policy.LabelSpec{{Columns: map[string]string{"public.orders.note": "pii.note", "public.archive.note": "pii.kept"}}}
+	h := newHolding(t, doc)
+	orders(t)
+	c := pgxConn(t, h.connString(""))
+	remove := func() error { _, err := c.Exec(t.Context(), "delete from orders where id = 1"); return err }
+	err := h.meanwhile(remove, func(a approval.Approval) {
+		if len(a.Labels) != 1 || a.Labels[0] != "public.orders.note: pii.note" {
+			t.Errorf("the approver sees the labels %q", a.Labels)
+		}
+		more := doc
+		more.Labels = []policy.LabelSpec{{Columns: map[string]string{"public.orders.note": "pii.note", "public.orders.id": "pii.id"}}}
+		h.reload(more)
+		h.approve(a)
+	})
+	if code(err) != "42501" || !strings.Contains(err.Error(), "public.orders.id: pii.id") || left(t) != "10" {
+		t.Errorf("got %v, %s rows are left", err, left(t))
+	}
+	if err := h.meanwhile(remove, h.approve); err != nil || left(t) != "9" {
+		t.Errorf("asked again: %v, %s rows are left", err, left(t))
+	}
 }
 
 // A grant covers the same again, in another session and form of names; under

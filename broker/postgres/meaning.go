@@ -53,10 +53,25 @@ func (c *requests) Meaning(ctx context.Context, a *broker.Action) (approval.Mean
 			m.Objects = append(m.Objects, row)
 		}
 	}
+	m.Labels = labelled(c.session.Labels(), m.Objects)
 	slices.Sort(m.Objects)
 	slices.Sort(m.Settings)
 	c.meaning = m
 	return m, nil
+}
+
+// labelled lists the labels of the policy in force on columns of the relations
+// among some objects.
+func labelled(labels []policy.ColumnLabel, objects []string) []string {
+	var out []string
+	for _, l := range labels {
+		relation := "relation " + l.Schema + "." + l.Table + " (oid "
+		if slices.ContainsFunc(objects, func(o string) bool { return strings.HasPrefix(o, relation) }) {
+			out = append(out, fmt.Sprintf("%s.%s.%s: %s", l.Schema, l.Table, l.Column, l.Label))
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // runnable refuses to bother people with what PostgreSQL would refuse anyway.

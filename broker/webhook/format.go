@@ -29,6 +29,7 @@ type told struct {
 	Approvers  []string  `json:"approvers,omitempty"`
 	Why        string    `json:"why,omitempty"`
 	Expires    time.Time `json:"expires"`
+	Link       string    `json:"link,omitempty"` // to the page where it can be answered
 }
 
 func (h *Hook) body(ev *approval.Event) any {
@@ -55,7 +56,7 @@ func tell(ev *approval.Event) told {
 	}
 	t := told{Event: ev.What, ID: a.ID, State: a.State, Kind: a.Kind, Connection: a.Connection, Requester: visible(a.Principal.Name), Rule: a.Rule,
 		Reason: visible(a.Reason), Ticket: visible(a.Ticket), Text: cut(visible(text)), Digest: a.Hex(), Approvers: a.Approvers(),
-		Why: visible(a.Why), Expires: a.Expires}
+		Why: visible(a.Why), Expires: a.Expires, Link: a.Link}
 	for _, c := range a.Chain {
 		t.Chain = append(t.Chain, visible(c.Name))
 	}
@@ -104,12 +105,12 @@ func (t *told) title() string {
 
 // facts are name and value, in order, without those that are empty.
 func (t *told) facts() [][2]string {
-	how := ""
+	how, link := "", ""
 	if t.Event == approval.Opened || t.Event == approval.Answered {
-		how = "hoop approvals show " + t.ID
+		how, link = "hoop approvals show "+t.ID, t.Link
 	}
 	all := [][2]string{{"Who", strings.Join(t.Chain, " › ")}, {"Rule", t.Rule}, {"Reason", strings.TrimSpace(t.Reason + " " + t.Ticket)},
-		{"Approved by", strings.Join(t.Approvers, ", ")}, {"Why", t.Why}, {"Until", t.Expires.UTC().Format(time.DateTime) + " UTC"}, {"Look and answer", how}}
+		{"Approved by", strings.Join(t.Approvers, ", ")}, {"Why", t.Why}, {"Until", t.Expires.UTC().Format(time.DateTime) + " UTC"}, {"Look and answer", how}, {"Or in a browser", link}}
 	var out [][2]string
 	for _, f := range all {
 		if f[1] != "" {

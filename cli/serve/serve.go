@@ -52,7 +52,7 @@ type Options struct {
 type Instance struct {
 	opts     Options
 	log      *slog.Logger
-	addr     net.Addr
+	listener net.Listener
 	issuer   *issuer.Issuer
 	broker   *broker.Broker
 	recorder *recorder.Log
@@ -93,7 +93,7 @@ func Start(ctx context.Context, o Options) (_ *Instance, err error) {
 	}()
 	i.config.Store(o.Config)
 	for _, step := range []func(context.Context) error{
-		i.openRecords, i.openIssuer, i.openIdentity, i.openBroker, i.listen, i.listenMetrics,
+		i.openRecords, i.bind, i.openIssuer, i.openIdentity, i.openBroker, i.listen, i.listenMetrics,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -136,6 +136,7 @@ func (i *Instance) openIssuer(context.Context) error {
 	iss, err := issuer.New(issuer.Config{
 		Listen: e.Listen, PublicURL: e.PublicURL, UsersFile: cfg.Abs(e.UsersFile),
 		Dir: filepath.Join(cfg.Abs(cfg.DataDir), "issuer"), AllowNonLoopback: e.AllowNonLoopback, Log: i.log,
+		Clients: i.issuerClients(),
 	})
 	if err != nil {
 		return fmt.Errorf("start the embedded issuer: %w", err)
@@ -230,7 +231,7 @@ func (i *Instance) openApprovals(ctx context.Context, st *broker.State, ready <-
 	i.hooks.Configure(hooks)
 	i.running.Go(func() { i.hooks.Run(i.base) })
 	i.desk, err = approval.New(ctx, approval.Config{
-		State: i.store, Recorder: i.recorder, Log: i.log, Announce: i.hooks.Announce,
+		State: i.store, Recorder: i.recorder, Log: i.log, Announce: i.hooks.Announce, Link: i.link(),
 		Policy: func() *policy.Policy {
 			select {
 			case <-ready:
@@ -275,27 +276,41 @@ func (i *Instance) info() api.Info {
 		if !c.Login {
 			continue
 		}
-		info.Issuers = append(info.Issuers, api.LoginIssuer{URL: c.URL, ClientID: c.ClientID, Scopes: scopes})
+		own := scopes
+		if len(c.Scopes) > 0 {
+			own = c.Scopes
+		}
+		info.Issuers = append(info.Issuers, api.LoginIssuer{URL: c.URL, ClientID: c.ClientID, Scopes: own})
 	}
 	return info
 }
 
-func (i *Instance) listen(ctx context.Context) error {
+// bind takes the port before anything is told where it is. Nothing is answered
+// on it before listen.
+func (i *Instance) bind(ctx context.Context) (err error) {
+	if i.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", i.config.Load().Listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	i.closer(func() error {
+		if err := i.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil // the server closed it
+	})
+	return nil
+}
+
+func (i *Instance) listen(context.Context) error {
 	cfg := i.config.Load()
 	if err := i.loadCertificate(cfg); err != nil {
 		return err
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
-	i.addr = l.Addr()
-	secure := tunnel.NewTLSListener(l, &tls.Config{
+	secure := tunnel.NewTLSListener(i.listener, &tls.Config{
 		MinVersion:     tls.VersionTLS13,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return i.cert.Load(), nil },
 	})
 	i.server = &http.Server{
-		Handler: i.handler.Routes(), ReadHeaderTimeout: cfg.Limits.Handshake.Or(10 * time.Second), IdleTimeout: time.Minute,
+		Handler: i.routes(), ReadHeaderTimeout: cfg.Limits.Handshake.Or(10 * time.Second), IdleTimeout: time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(i.log.Handler(), slog.LevelDebug),
 	}
 	i.running.Go(func() {
@@ -319,7 +334,7 @@ func (i *Instance) loadCertificate(cfg *config.Config) error {
 }
 
 // Addr is where the broker listens.
-func (i *Instance) Addr() net.Addr { return i.addr }
+func (i *Instance) Addr() net.Addr { return i.listener.Addr() }
 
 // Issuer is the URL of the embedded issuer, or "".
 func (i *Instance) Issuer() string {

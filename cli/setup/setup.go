@@ -45,6 +45,14 @@ type Options struct {
 	EmbeddedIssuer bool
 }
 
+// Page reports whether approvals can be answered in a browser at once: the
+// embedded issuer needs nothing set up, and links lead to Listen.
+func (o Options) Page() bool {
+	host, _, err := net.SplitHostPort(o.Listen)
+	ip := net.ParseIP(host)
+	return o.EmbeddedIssuer && err == nil && host != "" && (ip == nil || !ip.IsUnspecified())
+}
+
 // The files of a broker's folder.
 const (
 	ConfigFile = "hoop.yaml"

@@ -46,6 +46,10 @@ compat: ## psql, pg_dump, drivers and pgx's own test suite, direct and through h
 	@$(MAKE) --no-print-directory build
 	@testdata/compat/all.sh $(BIN)
 
+pgversions: ## the corpora of attacks and the lineage tests on PostgreSQL 16, 17 and 18 (fetched from npm)
+	@.ci/setup test
+	@.ci/pgversions
+
 crash: ## kill the broker 100 times under load; break 200 streams
 	@.ci/setup test
 	$(GO) test -timeout 60m -count 1 -v ./cli/demo -run 'TestCrash|TestMangledStreams' -crashes 100 -mutations 200
@@ -58,4 +62,4 @@ cross: ## compile for every system of a release (.goreleaser.yaml)
 generate: ## make the generated files anew: completions, command reference
 	$(GO) test ./cli -run 'TestGenerated' -update
 
-.PHONY: help build demo test check vet fuzz bench maskbench compat crash cross generate
+.PHONY: help build demo test check vet fuzz bench maskbench compat pgversions crash cross generate

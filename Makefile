@@ -52,6 +52,10 @@ page: ## the approval page in a headless Chromium, by keyboard alone, checked wi
 	@cd testdata/page && npm ci --no-audit --no-fund --silent --ignore-scripts
 	@./$(BIN) demo -- testdata/page/walk.sh
 
+pgversions: ## the corpora of attacks and the lineage tests on PostgreSQL 16, 17 and 18 (fetched from npm)
+	@.ci/setup test
+	@.ci/pgversions
+
 crash: ## kill the broker 100 times under load; break 200 streams
 	@.ci/setup test
 	$(GO) test -timeout 60m -count 1 -v ./cli/demo -run 'TestCrash|TestMangledStreams' -crashes 100 -mutations 200
@@ -64,4 +68,4 @@ cross: ## compile for every system of a release (.goreleaser.yaml)
 generate: ## make the generated files anew: completions, command reference
 	$(GO) test ./cli -run 'TestGenerated' -update
 
-.PHONY: help build demo test check vet fuzz bench maskbench compat page crash cross generate
+.PHONY: help build demo test check vet fuzz bench maskbench compat page pgversions crash cross generate

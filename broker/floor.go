@@ -22,6 +22,9 @@ func (s *Session) Predicates(label string) policy.Predicates {
 	return s.deps.Policy().Predicates(label)
 }
 
+// AsksLabels reports whether some rule asks which labels a statement reads.
+func (s *Session) AsksLabels() bool { return s.deps.Policy().UsesLabels() }
+
 // TrustedFunctions lists the functions whose bodies somebody has read.
 func (s *Session) TrustedFunctions() []policy.TrustedFunction {
 	return s.deps.Policy().TrustedFunctions()

@@ -222,7 +222,10 @@ func (s *Session) Analyse(a *Action) error {
 	v := s.evaluate(a)
 	ev := s.described(recorder.ActionAnalysed, a, &v, detectors)
 	var denial *Denial
-	if v.Effect == policy.Deny {
+	switch {
+	case v.Untraced:
+		v.Reason = "a rule asks for the labels it reads, which the target is asked for"
+	case v.Effect == policy.Deny:
 		denial = deniedBy(&v)
 		ev.Type, ev.Action = recorder.ActionDecided, s.actions.Add(1)
 		ev.Outcome, ev.Reason = "denied", denial.Error()

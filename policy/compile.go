@@ -18,6 +18,7 @@ type Policy struct {
 	predicates map[string]Predicates
 	trusted    []TrustedFunction
 	digest     string
+	usesLabels bool // some rule asks which labels a statement reads
 }
 
 // Compile checks documents and makes them one policy. The error is Problems:
@@ -58,12 +59,17 @@ func (p *Policy) add(check *checker, rules *ruleCompiler, doc *Document) {
 	}
 	check.detectorPatterns(doc.Patterns, p.patterns)
 	for i := range doc.Rules {
-		p.rules = append(p.rules, rules.rule(fmt.Sprintf("rules[%d]", i), &doc.Rules[i]))
+		r := rules.rule(fmt.Sprintf("rules[%d]", i), &doc.Rules[i])
+		p.rules = append(p.rules, r)
+		p.usesLabels = p.usesLabels || r.asksLabels()
 	}
 	for i := range doc.Tests {
 		check.test(fmt.Sprintf("tests[%d]", i), &doc.Tests[i])
 	}
 }
+
+// UsesLabels reports whether some rule asks which labels a statement reads.
+func (p *Policy) UsesLabels() bool { return p != nil && p.usesLabels }
 
 // Digest identifies the policy: SHA-256 over the documents, in hexadecimal.
 // Tests do not count: they change no verdict.

@@ -23,6 +23,8 @@ type condition struct {
 	// readsSQL is true where it reads `sql`; readsFacts where it reads more of
 	// it than what is certain even of a statement that was not understood.
 	readsSQL, readsFacts bool
+	// readsLabels is true where it reads what only the target can tell.
+	readsLabels bool
 }
 
 // conditions compiles `when` expressions against the one fixed schema.
@@ -73,7 +75,7 @@ func (cs *conditions) compile(text string) (*condition, []string) {
 		return nil, []string{err.Error()}
 	}
 	c := &condition{program: program, text: text}
-	c.readsSQL, c.readsFacts = sqlUse(checked.NativeRep())
+	c.readsSQL, c.readsFacts, c.readsLabels = sqlUse(checked.NativeRep())
 	return c, nil
 }
 
@@ -118,7 +120,7 @@ func (a activation) ResolveName(name string) (any, bool) {
 
 // sqlUse tells how an expression reads `sql`. Of a statement that was not
 // understood, only that it is unknown, why, and its kind are certain.
-func sqlUse(a *ast.AST) (reads, facts bool) {
+func sqlUse(a *ast.AST) (reads, facts, labels bool) {
 	certain := 0
 	total := 0
 	visitor := ast.NewExprVisitor(func(e ast.Expr) {
@@ -133,12 +135,14 @@ func sqlUse(a *ast.AST) (reads, facts bool) {
 				switch s.FieldName() {
 				case "unknown", "kind", "why":
 					certain++
+				case "labels_read":
+					labels = true
 				}
 			}
 		}
 	})
 	ast.PostOrderVisit(a.Expr(), visitor)
-	return total > 0, total > certain
+	return total > 0, total > certain, labels
 }
 
 // checkZones loads every time zone that an expression names, so that a

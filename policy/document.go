@@ -76,6 +76,7 @@ type RuleSpec struct {
 	Connections *ConnSpec     `yaml:"connections,omitempty"`
 	Actions     []string      `yaml:"actions,omitempty"` // verbs, "sql.*" allowed
 	SQL         *SQLSpec      `yaml:"sql,omitempty"`
+	Time        *TimeSpec     `yaml:"time,omitempty"`
 	When        string        `yaml:"when,omitempty"` // CEL
 	Effect      string        `yaml:"effect"`
 	Reason      string        `yaml:"reason,omitempty"`
@@ -117,8 +118,22 @@ type SQLSpec struct {
 	Tables    []string `yaml:"tables,omitempty"`       // some table matches
 	OnlyTable []string `yaml:"only_tables,omitempty"`  // every table matches
 	Functions []string `yaml:"functions,omitempty"`
+	// Labels are those of columns that the statement shows, tests or copies, as
+	// the target's own tree of it tells; some of them is listed. Before the
+	// target has told, a rule with labels may match.
+	Labels    []string `yaml:"labels,omitempty"`
 	Unbounded *bool    `yaml:"unbounded,omitempty"`
 	Unknown   *bool    `yaml:"unknown,omitempty"`
+}
+
+// TimeSpec matches the time of day and the day of the week at one place.
+type TimeSpec struct {
+	Days []string `yaml:"days,omitempty"` // mon to sun; every day where absent
+	// From and To are times of day, 15:04; To is not in it. Where To is before
+	// From it is on the next day. The whole day where both are absent.
+	From string `yaml:"from,omitempty"`
+	To   string `yaml:"to,omitempty"`
+	Zone string `yaml:"zone,omitempty"` // such as Europe/Berlin; UTC where absent
 }
 
 // ApprovalSpec tells who may answer for a rule with require_approval. Nobody
@@ -148,6 +163,9 @@ type TestSpec struct {
 	Connection string   `yaml:"connection"`
 	Action     string   `yaml:"action,omitempty"` // a verb; session.open where it and sql are absent
 	SQL        string   `yaml:"sql,omitempty"`
+	// LabelsRead are those that the target would tell of; absent is that it was
+	// not asked.
+	LabelsRead []string `yaml:"labels_read,omitempty"`
 	Time       string   `yaml:"time,omitempty"` // RFC 3339
 	Expect     string   `yaml:"expect"`         // an effect
 	Rule       string   `yaml:"rule,omitempty"` // the rule expected to decide

@@ -10,17 +10,29 @@ func (p *Policy) Evaluate(in *Input) Verdict {
 	if p == nil || in == nil || in.Action == nil || in.Principal == nil || in.Connection == nil {
 		return Verdict{Reason: "no rule allows this"}
 	}
+	s := p.subject(in)
+	v := p.evaluate(&s)
+	v.Untraced = s.untraced
+	return v
+}
+
+func (p *Policy) subject(in *Input) subject {
 	s := newSubject(in)
+	s.bare = p.usesLabels && s.isSQL && len(p.Labels(in.Connection)) == 0
+	return s
+}
+
+func (p *Policy) evaluate(s *subject) Verdict {
 	var waits *rule // require_approval that may match: the mildest answer from there on
 	for _, r := range p.rules {
-		m, limit, err := r.match(&s)
+		m, limit, err := r.match(s)
 		switch {
 		case err != nil:
 			return p.verdict(Deny, r, "its condition cannot be computed: "+err.Error(),
 				"guard the condition, for example with has(…) or \"key\" in connection.labels")
 		case m == no:
 		case r.effect == Deny:
-			return p.denied(r, m, limit, &s)
+			return p.denied(r, m, limit, s)
 		case r.effect == RequireApproval && m == yes && waits == nil:
 			return p.decided(r)
 		case r.effect == RequireApproval:
@@ -36,7 +48,7 @@ func (p *Policy) Evaluate(in *Input) Verdict {
 			return p.decided(r)
 		}
 	}
-	return p.unmatched(&s)
+	return p.unmatched(s)
 }
 
 // match asks every matcher, the condition last. A condition that cannot be

@@ -55,6 +55,11 @@ func (p *Policy) runTest(w World, t *TestSpec) TestResult {
 	}
 	for i := range actions {
 		in.Action = &actions[i]
+		if f := actions[i].SQL; f != nil && t.LabelsRead != nil {
+			with := *f
+			with.LabelsRead, with.Traced = t.LabelsRead, true
+			in.Action.SQL = &with
+		}
 		if v := p.Evaluate(in); i == 0 || v.Effect < res.Verdict.Effect {
 			res.Verdict = v
 		}

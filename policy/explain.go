@@ -27,7 +27,7 @@ func (p *Policy) Explain(in *Input) []Step {
 		return nil
 	}
 	v := p.Evaluate(in)
-	s := newSubject(in)
+	s := p.subject(in)
 	steps := make([]Step, 0, len(p.rules))
 	for _, r := range p.rules {
 		st := Step{Rule: r.name, Effect: r.effect, Decided: v.Rule == r.name}
@@ -47,13 +47,13 @@ func (p *Policy) Explain(in *Input) []Step {
 func (st stage) path() string {
 	return [...]string{"actions", "who.groups", "who.names", "who.kinds", "connections.names", "connections.protocols",
 		"connections.labels", "sql", "sql.unknown", "sql.kinds", "sql.effects", "sql.only_effects", "sql.unbounded",
-		"sql.tables", "sql.only_tables", "sql.functions", "when"}[st]
+		"sql.tables", "sql.only_tables", "sql.functions", "sql.labels", "time", "when"}[st]
 }
 
 // describe says what the matcher asks and what the subject has. It is slow and
 // for people.
 func (r *rule) describe(st stage, s *subject) string {
-	if s.dark && st >= stageKinds && st != stageWhen {
+	if s.dark && st >= stageKinds && st < stageTime {
 		return "the statement is not understood" + because(s.why())
 	}
 	switch st {
@@ -73,6 +73,8 @@ func (r *rule) describe(st stage, s *subject) string {
 		return r.describeLabels(s)
 	case stageIsSQL:
 		return fmt.Sprintf("it matches SQL statements only, and this is %s", s.Action.Verb)
+	case stageTime:
+		return wants(r.time.String(), s.Now.In(r.time.zone).Format("Mon 15:04"))
 	case stageWhen:
 		return r.describeWhen(s)
 	}
@@ -106,6 +108,8 @@ func (r *rule) describeWhen(s *subject) string {
 		return fmt.Sprintf("its condition reads sql, and this is %s", s.Action.Verb)
 	case r.when.readsFacts && s.dark:
 		return "its condition reads facts of a statement that is not understood" + because(s.why())
+	case r.when.readsLabels && s.isSQL && !s.traced():
+		return "its condition reads labels, which only the target can tell"
 	}
 	return "false: " + r.when.text
 }
@@ -128,6 +132,11 @@ func (m *sqlMatch) describe(st stage, s *subject) string {
 		return objectsWhy(m.onlyTables, s.sql.Tables)
 	case stageFunctions:
 		return objectsWhy(m.functions, s.sql.Functions)
+	case stageReads:
+		if !s.traced() {
+			return "which labels the statement reads, only the target can tell"
+		}
+		return wants(m.labels.String(), strings.Join(s.sql.LabelsRead, ", "))
 	}
 	return ""
 }

@@ -136,6 +136,10 @@ type SQL struct {
 	Unbounded bool `json:"unbounded"`
 	// Multi is true where the statement came with others in one string.
 	Multi bool `json:"multi"`
+	// LabelsRead are those of columns that the statement shows, tests or copies,
+	// sorted, where Traced: only the target can tell.
+	LabelsRead []string `json:"labels_read,omitempty"`
+	Traced     bool     `json:"-"`
 	// Unknown is true where something in the statement could not be resolved;
 	// Why then says what.
 	Unknown bool   `json:"unknown"`
@@ -177,6 +181,10 @@ type Verdict struct {
 	Unmask []string `json:"unmask,omitempty"`
 	// Policy is the digest of the policy in force.
 	Policy string `json:"policy,omitempty"`
+	// Untraced is true where a rule before the end asked for the labels that a
+	// statement reads and they were not known: the verdict may be another once
+	// they are.
+	Untraced bool `json:"-"`
 }
 
 // Shows reports whether the verdict leaves values with the label in clear.

@@ -23,6 +23,7 @@ type rule struct {
 
 	actions patterns
 	sql     *sqlMatch
+	time    *timeMatch
 	when    *condition
 	// stages lists the matchers above that are present, in the order to ask.
 	stages []stage
@@ -39,6 +40,7 @@ type sqlMatch struct {
 	tables        objectPatterns
 	onlyTables    objectPatterns
 	functions     objectPatterns
+	labels        patterns
 	unbounded     *bool
 	unknown       *bool
 }
@@ -65,6 +67,9 @@ func (c *ruleCompiler) rule(path string, spec *RuleSpec) *rule {
 		c.sql(path+".sql", spec.SQL, r)
 		c.sqlReachable(path, spec, r)
 	}
+	if spec.Time != nil {
+		r.time = c.time(path+".time", spec.Time)
+	}
 	if spec.When != "" {
 		var problems []string
 		r.when, problems = c.conditions.compile(spec.When)
@@ -76,6 +81,11 @@ func (c *ruleCompiler) rule(path string, spec *RuleSpec) *rule {
 	c.reachable(path, spec)
 	r.stages = r.written()
 	return r
+}
+
+// asksLabels reports whether the rule asks which labels a statement reads.
+func (r *rule) asksLabels() bool {
+	return r.sql != nil && r.sql.labels != nil || r.when != nil && r.when.readsLabels
 }
 
 func (c *ruleCompiler) head(path string, spec *RuleSpec, r *rule) {
@@ -126,7 +136,7 @@ func (c *ruleCompiler) reachable(path string, spec *RuleSpec) {
 		return
 	}
 	// Only a deny without matchers is final for what is not understood as well.
-	if spec.Who == nil && spec.Connections == nil && spec.Actions == nil && spec.SQL == nil && spec.When == "" &&
+	if spec.Who == nil && spec.Connections == nil && spec.Actions == nil && spec.SQL == nil && spec.When == "" && spec.Time == nil &&
 		spec.Effect == Deny.String() {
 		c.catchAll = spec.Name
 	}
@@ -221,8 +231,8 @@ func (c *ruleCompiler) sql(path string, spec *SQLSpec, r *rule) {
 	m := &sqlMatch{unbounded: spec.Unbounded, unknown: spec.Unknown}
 	r.sql = m
 	if spec.Kinds == nil && spec.Effects == nil && spec.Only == nil && spec.Tables == nil &&
-		spec.OnlyTable == nil && spec.Functions == nil && spec.Unbounded == nil && spec.Unknown == nil {
-		c.add(path, "says nothing: give kinds, effects, only_effects, tables, only_tables, functions, unbounded or unknown")
+		spec.OnlyTable == nil && spec.Functions == nil && spec.Labels == nil && spec.Unbounded == nil && spec.Unknown == nil {
+		c.add(path, "says nothing: give kinds, effects, only_effects, tables, only_tables, functions, labels, unbounded or unknown")
 	}
 	m.kinds = c.patterns(path+".kinds", spec.Kinds)
 	for i, p := range m.kinds {
@@ -238,6 +248,12 @@ func (c *ruleCompiler) sql(path string, spec *SQLSpec, r *rule) {
 	m.tables = c.objects(path+".tables", spec.Tables)
 	m.onlyTables = c.objects(path+".only_tables", spec.OnlyTable)
 	m.functions = c.objects(path+".functions", spec.Functions)
+	m.labels = c.patterns(path+".labels", spec.Labels)
+	for i, l := range m.labels {
+		if l.text != "" && !goodLabel(l.text) {
+			c.add(fmt.Sprintf("%s.labels[%d]", path, i), "%q is not a label, a prefix with one * at its end, or *", l)
+		}
+	}
 }
 
 func (c *ruleCompiler) sqlEffects(path string, list []string) []string {

@@ -12,6 +12,9 @@ type subject struct {
 	isSQL bool
 	// dark is true for an action that was not, or not wholly, understood.
 	dark bool
+	// bare is true where the connection has no labels; untraced once a matcher
+	// could not tell which a statement reads.
+	bare, untraced bool
 }
 
 func newSubject(in *Input) subject {
@@ -56,6 +59,8 @@ const (
 	stageTables
 	stageOnlyTables
 	stageFunctions
+	stageReads
+	stageTime
 	stageWhen
 )
 
@@ -86,8 +91,12 @@ func (r *rule) written() []stage {
 	}
 	if m := r.sql; m != nil {
 		has = append(has, m.unknown != nil, m.kinds != nil, m.effects != nil, m.only != nil, m.unbounded != nil,
-			m.tables != nil, m.onlyTables != nil, m.functions != nil)
+			m.tables != nil, m.onlyTables != nil, m.functions != nil, m.labels != nil)
 	}
+	for len(has) <= int(stageReads) {
+		has = append(has, false)
+	}
+	has = append(has, r.time != nil)
 	var stages []stage
 	for st, present := range has {
 		if present {
@@ -116,6 +125,8 @@ func (r *rule) ask(st stage, s *subject) match {
 		return r.askLabels(s)
 	case stageIsSQL:
 		return known(s.isSQL)
+	case stageTime:
+		return known(r.time.matches(s.Now))
 	}
 	return r.sql.ask(st, s)
 }
@@ -200,9 +211,22 @@ func (m *sqlMatch) ask(st stage, s *subject) match {
 		return m.onlyTables.every(s.sql.Tables)
 	case stageFunctions:
 		return m.functions.some(s.sql.Functions)
+	case stageReads:
+		return m.askReads(s)
 	}
 	return no
 }
+
+// askReads: which labels a statement reads is known once the target has told.
+func (m *sqlMatch) askReads(s *subject) match {
+	if !s.traced() {
+		s.untraced = true
+		return may
+	}
+	return known(m.labels.matchAny(s.sql.LabelsRead))
+}
+
+func (s *subject) traced() bool { return s.bare || s.sql != nil && s.sql.Traced }
 
 // askKinds: the kind of a statement is certain even where its effects are not.
 func (m *sqlMatch) askKinds(s *subject) match {
@@ -246,6 +270,9 @@ func (r *rule) askWhen(s *subject) (match, error) {
 	case r.when.readsSQL && !s.isSQL && r.effect == Allow:
 		return no, nil
 	case r.when.readsFacts && s.dark:
+		return may, nil
+	case r.when.readsLabels && s.isSQL && !s.traced():
+		s.untraced = true
 		return may, nil
 	}
 	ok, err := r.when.eval(s.Input)

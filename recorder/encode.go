@@ -145,6 +145,7 @@ func appendSQL(b []byte, s *policy.SQL) []byte {
 	b = strconv.AppendBool(b, s.Unbounded)
 	b = append(b, `,"multi":`...)
 	b = strconv.AppendBool(b, s.Multi)
+	b = appendList(b, `,"labels_read":`, s.LabelsRead)
 	b = append(b, `,"unknown":`...)
 	b = strconv.AppendBool(b, s.Unknown)
 	return append(appendText(b, `,"why":`, s.Why), '}')

@@ -124,10 +124,10 @@ func (c *requests) derive(ctx context.Context, st *sql.Statement, from origin) (
 		return d, nil
 	}
 	preview := c.session.Preview(&c.action)
-	if preview.Effect == policy.Deny || st.SyntaxError != "" {
+	if preview.Effect == policy.Deny && !preview.Untraced || st.SyntaxError != "" {
 		return nil, nil
 	}
-	if c.clear = allClear(&preview); c.clear {
+	if c.clear = allClear(&preview) && !preview.Untraced; c.clear {
 		return nil, nil
 	}
 	snap, err := v.catalog.get(ctx, c.connect)
@@ -148,11 +148,7 @@ func (c *requests) derive(ctx context.Context, st *sql.Statement, from origin) (
 	if err := guarded(st.Facts); err != nil {
 		return nil, err
 	}
-	d, err := c.deriveKind(ctx, st, from)
-	if err == nil && !from.changed {
-		c.recall(st, d, &preview)
-	}
-	return d, err
+	return c.deriveKind(ctx, st, from)
 }
 
 // allClear reports whether a verdict leaves every label in clear, so that
@@ -446,6 +442,27 @@ func (c *requests) deriveCopy(ctx context.Context, st *sql.Statement) (*derivati
 	}
 	d.tree, d.silent = "", true
 	return d, nil
+}
+
+// traced gives the facts of a statement with the labels that it reads.
+func (c *requests) traced(f *policy.SQL, d *derivation) *policy.SQL {
+	if d != nil && d.late {
+		d = d.likely
+	}
+	if d == nil || d.hidden || len(d.of) == 0 && !d.silent || d.made != nil {
+		return f
+	}
+	var labels []string
+	for _, of := range d.of {
+		labels = append(labels, of.Labels()...)
+	}
+	if len(labels) == 0 && !c.session.AsksLabels() {
+		return f
+	}
+	slices.Sort(labels)
+	with := *f
+	with.LabelsRead, with.Traced = slices.Compact(labels), true
+	return &with
 }
 
 // floor is what the labels demand of an action, under the verdict of the rules.

@@ -85,10 +85,16 @@ func (c *requests) judgeOne(ctx context.Context, st *sql.Statement, from origin,
 		c.finish(t, refused(derr))
 		return nil, derr
 	}
-	if err == nil && st.Facts.Kind == "declare" {
+	if err != nil {
+		return nil, err
+	}
+	if st.Facts.Kind == "declare" {
 		t.declares = st.Name
 	}
-	return t, err
+	if !from.changed {
+		c.recall(st, d, t)
+	}
+	return t, nil
 }
 
 // fatal errors are of the session, not of a statement.

@@ -42,12 +42,12 @@ func (c *requests) likely(st *sql.Statement, from origin) *derivation {
 
 // recall remembers a statement that may run. One that calls code may change
 // what the next ones mean, and is no reading.
-func (c *requests) recall(st *sql.Statement, d *derivation, v *policy.Verdict) {
-	if c.session.Target.AnalyseAlways || !d.recallable(st.Facts) {
+func (c *requests) recall(st *sql.Statement, d *derivation, t *ticket) {
+	if d == nil || t.Verdict.Effect != policy.Allow || c.session.Target.AnalyseAlways || !d.recallable(st.Facts) {
 		return
 	}
-	snap, digest := c.view.catalog.current.Load(), c.session.PolicyDigest()
-	if snap == nil || d.verdict(c.rulesFor(v)).Effect != policy.Allow {
+	snap, digest := c.view.catalog.current.Load(), t.Verdict.Policy
+	if snap == nil {
 		return
 	}
 	if r := &c.recalls; r.by != snap || r.policy != digest || len(r.shapes) >= maxRecalled {
@@ -91,9 +91,14 @@ func (p *responses) resettle(ctx context.Context, e *entry, t *ticket, tree stri
 		return err
 	}
 	again := &derivation{of: []*lineage.Facts{f}, tree: treeKey(tree), statement: s}
-	if likely := t.derived.likely; likely != nil && likely.of[0] == f {
-		t.derived = again
-		return nil
+	if likely := t.derived.likely; likely != nil {
+		if likely.of[0] == f {
+			t.derived = again
+			return nil
+		}
+		if p.session.AsksLabels() && !slices.Equal(likely.of[0].Labels(), f.Labels()) {
+			return changedMeaning(lineage.Verdict{Reason: "it reads other labels, which a rule asks for"})
+		}
 	}
 	if v := again.verdict(p.rulesFor(&t.Verdict)); v.Effect != policy.Allow {
 		return changedMeaning(v)

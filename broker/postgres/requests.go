@@ -271,6 +271,7 @@ func (c *requests) await(ok func() bool) error {
 func (c *requests) decide(ctx context.Context, st *sql.Statement, d *derivation, params []recorder.Param, exact []byte) (*ticket, error) {
 	c.prepareAction(st, params, exact)
 	c.action.Floor = c.floor(d)
+	c.action.SQL = c.traced(st.Facts, d)
 	t, err := c.session.Decide(ctx, &c.action)
 	c.unwant()
 	if err != nil {

@@ -117,6 +117,7 @@ type Facts struct {
 
 	catalog *Catalog
 	outs    []taint
+	labels  []string
 	// many is true where several queries may answer.
 	many bool
 }
@@ -130,6 +131,27 @@ type Source struct {
 	Column   int16
 	Name     string // schema.table.column
 	Labels   []string
+}
+
+// Labels are those of all that the statement shows, tests or copies, sorted.
+func (f *Facts) Labels() []string { return f.labels }
+
+// labelsOf finds them.
+func (f *Facts) labelsOf() []string {
+	var from set
+	for i := range f.outs {
+		from = from.union(f.outs[i].from)
+	}
+	for i := range f.Inferences {
+		from = from.union(f.Inferences[i].from)
+	}
+	for i := range f.Writes {
+		from = from.union(f.Writes[i].from)
+	}
+	if from.empty() {
+		return nil
+	}
+	return f.catalog.labels(from.without(unreadSet))
 }
 
 // Sources lists the labelled columns that a column of the result derives from,

@@ -42,6 +42,7 @@ func (c *Catalog) analyse(tree string, p Purpose) (*Facts, error) {
 	if err := w.statement(t.Root()); err != nil {
 		return nil, err
 	}
+	w.facts.labels = w.facts.labelsOf()
 	return w.facts, nil
 }
 

@@ -207,7 +207,7 @@ func (s *scanner) national(groups []group, i int) int {
 		total += groups[k].len()
 		n++
 	}
-	if total < minNumber || n == 1 && total > 11 || s.isDate(groups[i:i+n]) ||
+	if total < minNumber || n == 1 && total > 11 || s.isDate(groups[i:i+n]) || n == 3 && hasLengths(groups[i:], "324") ||
 		i+n < len(groups) && glues(groups[i+n].sep) {
 		return 0
 	}
@@ -228,9 +228,23 @@ func (s *scanner) isSaid(groups []group, i, n, total int) bool {
 	case h&hintPhone != 0:
 		return true
 	case h&hintTalk != 0:
-		return n > 2 && total >= 9 && total <= 11
+		return s.looksDialled(groups[i:i+n], total)
 	}
 	return false
+}
+
+// looksDialled reports whether groups have the form of a phone number: three
+// and more, three and four digits, or as many as one has in North America or
+// with a trunk prefix.
+func (s *scanner) looksDialled(groups []group, total int) bool {
+	if len(groups) > 2 {
+		return total >= 9 && total <= 11
+	}
+	first := s.text[groups[0].start]
+	if len(groups) == 1 {
+		return total == 10 && first >= '2' || (total == 10 || total == 11) && first == '0'
+	}
+	return hasLengths(groups, "34") || hasLengths(groups, "44") && first >= '6' || first == '0' && total >= 9
 }
 
 // saysPhone gives hintPhone and hintTalk as words before groups[i] say so, and

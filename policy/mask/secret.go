@@ -22,7 +22,7 @@ func (s *scanner) secretName(p, q int) {
 		return
 	}
 	v, ok := s.assigned(start, end)
-	if !ok || v.bare && (!v.speaksForItself(s.text) || isPass(s.text[start:end])) { // to pass something is a verb
+	if !ok || v.bare && (!v.speaksForItself(s.text) || s.isVerb(start, end, &v)) {
 		return
 	}
 	kind := kindOfName(s.text[start:end])
@@ -45,8 +45,15 @@ func (s *scanner) isVerdict(start, end int) bool {
 	return start == 0 || s.text[start-1] == '\n'
 }
 
-func isPass(name []byte) bool {
-	return len(name) == len("pass") && bytes.EqualFold(name, []byte("pass"))
+// isVerb reports whether the name at [start,end) is the verb to pass: what
+// follows is part of a sentence, or has a form that passwords seldom have.
+func (s *scanner) isVerb(start, end int, v *secretValue) bool {
+	name := s.text[start:end]
+	if len(name) != len("pass") || !bytes.EqualFold(name, []byte("pass")) {
+		return false
+	}
+	goesOn := v.end < len(s.text) && s.text[v.end] != '\n' && s.text[v.end] != '\r'
+	return goesOn || name[0] == 'P' || bytes.IndexAny(s.text[v.start:v.end], "_-.") >= 0
 }
 
 func isNameByte(c byte) bool { return setWord.has(c) || c == '.' }
@@ -69,7 +76,10 @@ func (s *scanner) assigned(start, end int) (v secretValue, ok bool) {
 	j := s.skipBlanks(i)
 	op := s.operator(j)
 	if op == 0 {
-		return s.bareValue(i, j)
+		if v, ok = s.bareValue(i, j); ok && bytes.HasPrefix(s.text[start:end], []byte("--")) { // an option
+			v.bare = false
+		}
+		return v, ok
 	}
 	if s.before(start) == ':' && s.text[j] == ':' { // arn:…:secret:name
 		return v, false

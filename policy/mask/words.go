@@ -29,9 +29,9 @@ func hintWords() map[hints]string {
 	return map[hints]string{
 		hintPhone: `phone phones phonenumber tel telephone telefon telefono teléfono telefone téléphone
 			tél mobile mobil movil móvil cell cellphone cellular celular portable fax telefax fon gsm
-			handy whatsapp viber msisdn call calls caller dial dialed
-			hotline desk answering 电话 手机 電話 携帯 телефон тел`,
-		hintTalk: `called calling callback message messages contact contacts reach registered ring text sms`,
+			handy whatsapp viber msisdn caller dial dialed
+			hotline desk answering 电话 手机 電話 携帯 телефон тел Телефон Тел`,
+		hintTalk: `call calls called calling callback message messages contact contacts reach registered ring text sms`,
 		hintSSN:  `ssn ssns ss social socsec itin taxpayer`,
 		hintCard: `card cards cardno cardnumber cc ccn ccnum pan visa mastercard amex maestro discover
 			diners credit creditcard debit carte karte kreditkarte kartennummer kreditkartennummer

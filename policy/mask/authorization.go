@@ -75,31 +75,60 @@ func (s *scanner) pgpass(p int) {
 	}
 }
 
-// option checks the value of a command's "-p" or "-u" that stands at [p,q):
-// a password after login, user:password after curl.
+// option checks the value of a command's "-p" or "-u" that stands at [p,q): a
+// password after login, with or without a space after mysql, user:password
+// after curl.
 func (s *scanner) option(p, q int) {
 	begin := max(0, p-80)
 	if n := bytes.LastIndexByte(s.text[begin:p], '\n'); n >= 0 {
 		begin += n + 1
 	}
 	command := s.text[begin:p]
+	attached := q < len(s.text) && s.text[q] != ' '
+	if !attached {
+		q++
+	}
 	v, ok := s.valueAt(q)
 	if !ok {
 		return
 	}
-	if s.text[q-2] == 'u' {
+	if s.text[p+2] == 'u' {
 		n := bytes.IndexByte(s.text[v.start:v.end], ':')
 		if n < 0 || !bytes.Contains(command, []byte("curl")) {
 			return
 		}
 		v.start += n + 1
 	} else {
-		if !bytes.Contains(command, []byte("login")) && !bytes.Contains(command, []byte("mysql")) {
+		if !takesPassword(command, attached) {
 			return
 		}
-		v.bare = !v.quoted
+		v.bare = !v.quoted && !attached
 	}
 	if v.end > v.start && v.plausible(s.text, namePassword) {
+		s.found(genericSecret, v.start, v.end)
+	}
+}
+
+// takesPassword reports whether a command has a password in its "-p".
+func takesPassword(command []byte, attached bool) bool {
+	if bytes.Contains(command, []byte("mysql")) || bytes.Contains(command, []byte("mariadb")) {
+		return true
+	}
+	return !attached && (bytes.Contains(command, []byte("login")) || bytes.HasSuffix(command, []byte("sshpass")))
+}
+
+// dockerAuth checks what the name at [p,q) in Docker's config.json is given:
+// user:password in base64.
+func (s *scanner) dockerAuth(p, q int) {
+	if v, ok := s.assigned(p, q); ok && v.quoted && decodesToPair(s.text[v.start:v.end]) {
+		s.found(genericSecret, v.start, v.end)
+	}
+}
+
+// spoken checks what a word for password at [p,q), of whatever language, is
+// given.
+func (s *scanner) spoken(p, q int) {
+	if v, ok := s.assigned(p, q); ok && !v.bare && v.plausible(s.text, namePassword) {
 		s.found(genericSecret, v.start, v.end)
 	}
 }
@@ -119,7 +148,7 @@ const maxURL = 256 // bytes of a URL before "@" that are read
 func (s *scanner) urlPassword(p int) bool {
 	s.urlStart, s.urlColon = s.credentials(p)
 	s.urlAt = p
-	if s.urlStart == 0 {
+	if s.urlStart == 0 || s.pastAuthority(p) {
 		return false
 	}
 	if s.urlColon == 0 || s.urlColon+1 == p {
@@ -129,6 +158,18 @@ func (s *scanner) urlPassword(p int) bool {
 		s.found(genericSecret, s.urlColon+1, p)
 	}
 	return true
+}
+
+// pastAuthority reports whether the "@" at p stands in the path or the query of
+// the URL, so that nothing before it is a password. A password with a slash,
+// which should be encoded, is one still.
+func (s *scanner) pastAuthority(p int) bool {
+	n := bytes.IndexAny(s.text[s.urlStart:p], "/?#")
+	if n < 0 {
+		return false
+	}
+	end := s.urlStart + n
+	return s.urlColon == 0 || s.urlColon > end || run(s.text[s.urlColon+1:end], setDigit, 5) == end-s.urlColon-1
 }
 
 // credentials walks back from the "@" at p to where the credentials of a URL

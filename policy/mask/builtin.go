@@ -13,15 +13,19 @@ func builtinLiterals() []literal {
 		{text: "basic ", fold: true, what: triggerScheme},
 		{text: "bearer ", fold: true, what: triggerScheme},
 		{text: "identified by ", fold: true, what: triggerBy},
-		{text: " -p ", what: triggerOption},
-		{text: " -u ", what: triggerOption},
+		{text: " -p", what: triggerOption},
+		{text: " -u", what: triggerOption},
+		{text: `"auth"`, what: triggerAuth},
 		{text: ":5432:", what: triggerPgpass},
 		{text: ":5433:", what: triggerPgpass},
 		{text: ":6432:", what: triggerPgpass},
 	}
 	for _, name := range []string{"pass", "pwd", "kennwort", "secret", "token", "_key", "-key", ".key", "apikey",
-		"accesskey", "accountkey", "authkey", "masterkey", "privatekey", "session", "credential"} {
+		"accesskey", "accountkey", "authkey", "masterkey", "privatekey", "sharedkey", "signingkey", "encryptionkey", "consumerkey", "session", "credential"} {
 		out = append(out, literal{text: name, fold: true, what: triggerName})
+	}
+	for _, word := range []string{"contraseña", "mot de passe", "senha", "wachtwoord", "hasło", "пароль", "Пароль", "密码", "密碼", "パスワード"} {
+		out = append(out, literal{text: word, what: triggerSpoken})
 	}
 	for _, scheme := range []string{"$1$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$y$", "$7$", "$argon2", "$apr1$", "$scrypt$"} {
 		out = append(out, literal{text: scheme, what: triggerCrypt})

@@ -59,11 +59,61 @@ func (s *scanner) cardOf(groups []group, i, n int) int {
 		return 0
 	}
 	h := s.hintsBefore(groups[i].start)
-	if sure < certain && h&hintCard == 0 || h&hintID != 0 && h&hintCard == 0 && n == 1 {
+	if h&hintCard == 0 && (sure < certain || h&hintID != 0 && n == 1 || s.isMember(groups, i, n)) {
 		return 0
 	}
 	s.found(creditCard, groups[i].start, groups[last].end)
 	return n
+}
+
+// unionPay begins the only cards of 19 digits that are common.
+const unionPay = "62"
+
+// isMember reports whether a number is one of a series, or a part of something
+// longer: such pass for cards by chance.
+func (s *scanner) isMember(groups []group, i, n int) bool {
+	start, end := groups[i].start, groups[i+n-1].end
+	if n == 1 {
+		if groups[i].len() == maxCard && string(s.text[start:start+2]) != unionPay { // any 64-bit number
+			return true
+		}
+		switch c := s.before(start); c {
+		case '-', '+': // a signed number, or the end of a name
+			return true
+		case '/', '=': // of a path; of a query only beside a name that says so
+			return start > 1 && (isLetter(s.text[start-2]) || s.text[start-2] == '-')
+		}
+		return false
+	}
+	return s.besideCode(start, end) || s.ascends(groups[i:i+n])
+}
+
+// ascends reports whether groups count up in small steps.
+func (s *scanner) ascends(groups []group) bool {
+	const step = 64
+	last := -1
+	for _, g := range groups {
+		v := 0
+		for _, c := range s.text[g.start:g.end] {
+			v = v*10 + int(c-'0')
+		}
+		if last >= 0 && (v <= last || v > last+step) {
+			return false
+		}
+		last = v
+	}
+	return true
+}
+
+// besideCode reports whether a group of four digits or hexadecimal letters
+// stands right before or after, so that [start,end) is cut out of a table.
+func (s *scanner) besideCode(start, end int) bool {
+	const size = 4
+	if p := start - 1 - size; p >= 0 && isSpace(s.text[start-1]) && run(s.text[p:], setHex, size) == size && (p == 0 || !isWordByte(s.text[p-1])) {
+		return true
+	}
+	p := end + 1
+	return p+size <= len(s.text) && isSpace(s.text[end]) && run(s.text[p:], setHex, size) == size && (p+size == len(s.text) || !isWordByte(s.text[p+size]))
 }
 
 // luhn checks the check digit (ISO/IEC 7812-1 annex B).

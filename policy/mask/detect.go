@@ -95,8 +95,9 @@ func (d *Detectors) find(text []byte, c Context) []finding {
 	return resolve(s.finds)
 }
 
-// resolve sorts findings and lets the longer of two overlapping ones stand; of
-// two on the same bytes, the class that comes first.
+// resolve sorts findings and joins those that overlap, so that all they cover
+// is masked: as what the longer one is or, of two on the same bytes, as the
+// class that comes first.
 func resolve(fs []finding) []finding {
 	if len(fs) < 2 {
 		return fs
@@ -105,13 +106,15 @@ func resolve(fs []finding) []finding {
 	kept := fs[:1]
 	for _, f := range fs[1:] {
 		last := &kept[len(kept)-1]
-		switch {
-		case f.start >= last.end:
+		if f.start >= last.end {
 			kept = append(kept, f)
-		case f.end-f.start > last.end-last.start,
-			f.end-f.start == last.end-last.start && f.class < last.class:
-			*last = f
+			continue
 		}
+		size, sizeOfLast := f.end-f.start, last.end-last.start
+		if size > sizeOfLast || size == sizeOfLast && f.class < last.class {
+			last.class = f.class
+		}
+		last.end = max(last.end, f.end)
 	}
 	return kept
 }

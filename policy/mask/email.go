@@ -118,6 +118,9 @@ func (s *scanner) domainEnd(p int) int {
 	if i-p > maxDomain {
 		return 0
 	}
+	for i > label && s.text[i-1] == '-' { // of an arrow or a dash
+		i--
+	}
 	if labels > 0 && i > label && isTLD(s.text[label:i]) {
 		return i
 	}

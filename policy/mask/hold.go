@@ -67,6 +67,9 @@ func closedPEM(key []byte) bool {
 func (s *Stream) holdPlain(plain []byte) int {
 	end := len(plain)
 	from := tokenStart(plain, end)
+	if isPrompt(plain, from) {
+		return end
+	}
 	from = min(from, numberStart(plain, from), accountStart(plain))
 	const window = len(pemBegin) + maxPEMLabel
 	low := max(0, end-window)
@@ -77,6 +80,12 @@ func (s *Stream) holdPlain(plain []byte) int {
 		}
 	}
 	return from
+}
+
+// isPrompt reports whether all of the last line is one character with which
+// less and vi ask for more, and which begins no value.
+func isPrompt(plain []byte, from int) bool {
+	return len(plain)-from == 1 && bytes.IndexByte([]byte(":/?~"), plain[from]) >= 0 && (from == 0 || plain[from-1] == '\n')
 }
 
 // tokenStart walks back over what no white space divides.

@@ -29,6 +29,8 @@ const (
 	triggerOption                // " -p "
 	triggerBy                    // "identified by "
 	triggerAt                    // %40
+	triggerAuth                  // "auth"
+	triggerSpoken                // a word for password
 	triggerCustom
 )
 

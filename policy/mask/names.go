@@ -23,7 +23,7 @@ func nameEndings() map[nameKind]string {
 		nameOther:    `bypass compass`,
 		namePassword: `password passwd passphrase passcode pwd pass kennwort passwort`,
 		nameToken: `secret token apikey accesskey secretkey privatekey accountkey authkey masterkey
-			session sessionid session_id credential credentials`,
+			sharedkey signingkey encryptionkey consumerkey session sessionid session_id credential credentials`,
 		nameKey:   `_key -key .key`,
 		nameStage: `_prod _production _staging _stage _dev _test _base _live _value _plain`,
 	}

@@ -34,7 +34,13 @@ func (s *scanner) startsPhone(groups []group, i int) bool {
 	if c := s.before(p); c == '+' || c == '(' {
 		p--
 	}
-	return s.startsClean(p) && s.before(p) != '_'
+	switch s.before(p) {
+	case '_', '#':
+		return false
+	case '-': // CVE-2024-43866
+		return p < 2 || !isLetter(s.text[p-2])
+	}
+	return s.startsClean(p)
 }
 
 // international checks for "+", a country code and as many digits as numbers
@@ -158,7 +164,7 @@ func (s *scanner) northAmerican(groups []group, i int) int {
 		start--
 	}
 	spelled := area == '-' && line == '-' || area == ')' && (line == '-' || line == ' ' || line == '.')
-	if said := s.saysPhone(groups, i); !said && (!spelled || s.hintsBefore(start)&hintID != 0) {
+	if said := s.saysPhone(groups, i); said == 0 && (!spelled || s.hintsBefore(start)&hintID != 0) {
 		return 0
 	}
 	n := k - i + 3
@@ -201,12 +207,12 @@ func (s *scanner) national(groups []group, i int) int {
 		total += groups[k].len()
 		n++
 	}
-	if total < minNumber || n == 1 && total > 11 || s.isDate(groups[i:i+n]) ||
+	if total < minNumber || n == 1 && total > 11 || s.isDate(groups[i:i+n]) || n == 3 && hasLengths(groups[i:], "324") ||
 		i+n < len(groups) && glues(groups[i+n].sep) {
 		return 0
 	}
 	end := groups[i+n-1].end
-	if !s.endsClean(s.extension(end)) || s.isClock(start) || !s.saysPhone(groups, i) && !s.hintAfter(end) {
+	if !s.endsClean(s.extension(end)) || s.isClock(start) || !s.isSaid(groups, i, n, total) && !s.hintAfter(end) {
 		return 0
 	}
 	if s.before(start) == '(' {
@@ -215,17 +221,47 @@ func (s *scanner) national(groups []group, i int) int {
 	return s.ring(groups, i, n, start)
 }
 
-// saysPhone reports whether a word before groups[i] says phone. Of what stands
-// before the later groups of a number only that before the first can say it.
-func (s *scanner) saysPhone(groups []group, i int) bool {
-	if groups[i].start < s.unsaidEnd {
-		return false
-	}
-	if s.hintsBefore(groups[i].start)&hintPhone != 0 {
+// isSaid reports whether words say that n groups from i on are a phone number.
+// Where they only speak of talking it must be written like one.
+func (s *scanner) isSaid(groups []group, i, n, total int) bool {
+	switch h := s.saysPhone(groups, i); {
+	case h&hintPhone != 0:
 		return true
+	case h&hintTalk != 0:
+		return s.looksDialled(groups[i:i+n], total)
 	}
-	s.unsaidEnd = groups[len(groups)-1].end
 	return false
+}
+
+// looksDialled reports whether groups have the form of a phone number: three
+// and more, three and four digits, or as many as one has in North America or
+// with a trunk prefix.
+func (s *scanner) looksDialled(groups []group, total int) bool {
+	if len(groups) > 2 {
+		return total >= 9 && total <= 11
+	}
+	first := s.text[groups[0].start]
+	if len(groups) == 1 {
+		return total == 10 && first >= '2' || (total == 10 || total == 11) && first == '0'
+	}
+	return hasLengths(groups, "34") || hasLengths(groups, "44") && first >= '6' || first == '0' && total >= 9
+}
+
+// saysPhone gives hintPhone and hintTalk as words before groups[i] say so, and
+// no nearer word says that it is some other number. Of what stands before the
+// later groups of a number only that before the first can say it.
+func (s *scanner) saysPhone(groups []group, i int) hints {
+	if groups[i].start < s.unsaidEnd {
+		return 0
+	}
+	h := s.hintsBefore(groups[i].start)
+	if h&hintID != 0 {
+		h = 0
+	}
+	if h &= hintPhone | hintTalk; h == 0 {
+		s.unsaidEnd = groups[len(groups)-1].end
+	}
+	return h
 }
 
 // isDate reports whether the groups begin like 2024-05-31 or are 20240531.

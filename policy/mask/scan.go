@@ -231,6 +231,10 @@ func (s *scanner) announced(l *literal, p int) {
 		s.option(p, p+len(l.text))
 	case triggerBy:
 		s.identifiedBy(p + len(l.text))
+	case triggerAuth:
+		s.dockerAuth(p, p+len(l.text))
+	case triggerSpoken:
+		s.spoken(p, p+len(l.text))
 	case triggerAt:
 		s.atSign(p, len(l.text))
 	case triggerCustom:

@@ -18,8 +18,11 @@ func (s *scanner) secretName(p, q int) {
 		return
 	}
 	s.namesEnd = end
+	if s.isVerdict(start, end) {
+		return
+	}
 	v, ok := s.assigned(start, end)
-	if !ok || v.bare && !v.speaksForItself(s.text) {
+	if !ok || v.bare && (!v.speaksForItself(s.text) || s.isVerb(start, end, &v)) {
 		return
 	}
 	kind := kindOfName(s.text[start:end])
@@ -30,12 +33,36 @@ func (s *scanner) secretName(p, q int) {
 	s.found(genericSecret, v.start, v.end)
 }
 
+// isVerdict reports whether the name at [start,end) is what test runners begin
+// a line with: "PASS: …", "--- PASS: …".
+func (s *scanner) isVerdict(start, end int) bool {
+	if string(s.text[start:end]) != "PASS" && string(s.text[start:end]) != "Pass" || end == len(s.text) || s.text[end] != ':' {
+		return false
+	}
+	for start > 0 && (s.text[start-1] == ' ' || s.text[start-1] == '-') {
+		start--
+	}
+	return start == 0 || s.text[start-1] == '\n'
+}
+
+// isVerb reports whether the name at [start,end) is the verb to pass: what
+// follows is part of a sentence, or has a form that passwords seldom have.
+func (s *scanner) isVerb(start, end int, v *secretValue) bool {
+	name := s.text[start:end]
+	if len(name) != len("pass") || !bytes.EqualFold(name, []byte("pass")) {
+		return false
+	}
+	goesOn := v.end < len(s.text) && s.text[v.end] != '\n' && s.text[v.end] != '\r'
+	return goesOn || name[0] == 'P' || bytes.IndexAny(s.text[v.start:v.end], "_-.") >= 0
+}
+
 func isNameByte(c byte) bool { return setWord.has(c) || c == '.' }
 
 // secretValue is where a value stands and how it was written.
 type secretValue struct {
 	start, end int
 	quoted     bool
+	spaced     bool // a space before it, as in code
 	bare       bool // no "=" or ":" before it: the value must speak for itself
 }
 
@@ -49,12 +76,18 @@ func (s *scanner) assigned(start, end int) (v secretValue, ok bool) {
 	j := s.skipBlanks(i)
 	op := s.operator(j)
 	if op == 0 {
-		return s.bareValue(i, j)
+		if v, ok = s.bareValue(i, j); ok && bytes.HasPrefix(s.text[start:end], []byte("--")) { // an option
+			v.bare = false
+		}
+		return v, ok
 	}
 	if s.before(start) == ':' && s.text[j] == ':' { // arn:…:secret:name
 		return v, false
 	}
-	return s.valueAt(s.skipBlanks(j + op))
+	at := s.skipBlanks(j + op)
+	v, ok = s.valueAt(at)
+	v.spaced = at > j+op
+	return v, ok
 }
 
 // skipClosers walks over the quote that ends a name, escaped or not.
@@ -109,7 +142,7 @@ func (s *scanner) bareValue(i, j int) (v secretValue, ok bool) {
 		}
 	}
 	v, ok = s.valueAt(j)
-	v.bare = !v.quoted
+	v.bare = !v.quoted || s.text[v.start-1] == '`'
 	return v, ok
 }
 
@@ -191,7 +224,7 @@ func (s *scanner) endsValue(p int) bool {
 func (v *secretValue) plausible(text []byte, kind nameKind) bool {
 	value := text[v.start:min(v.end, v.start+maxJudged)]
 	f := featuresOf(value)
-	if f.spaces > 0 || isPlaceholder(value) || isCode(value, &f) {
+	if f.spaces > 0 || isPlaceholder(value) || v.isCode(value, &f) {
 		return false
 	}
 	if isTimestamp(value) {
@@ -234,10 +267,13 @@ func (f *features) isToken(value []byte) bool {
 }
 
 func (f *features) isPassword(value []byte) bool {
-	if f.digits > 0 || f.signs > 0 || f.turns > 1 {
-		return true
+	if f.digits > 0 || f.signs > 0 {
+		return f.letters+f.digits > 0
 	}
-	return !saysWhat(value) && varied(value) &&
+	if saysWhat(value) {
+		return false
+	}
+	return f.turns > 1 || varied(value) &&
 		(f.small > 0 && f.capitals > 0 && f.joints > 0 || f.letters == len(value) && f.letters >= 2*minPassword)
 }
 
@@ -316,27 +352,8 @@ func isPlaceholder(value []byte) bool {
 	}
 	switch string(buf[:len(value)]) {
 	case "null", "none", "nil", "true", "false", "string", "redacted", "changeme", "example", "undefined",
-		"masked", "[redacted]", "[filtered]", "password", "secret", "unset", "empty", "required":
+		"masked", "[redacted]", "[filtered]", "password", "passwd", "passwort", "pass", "pwd", "secret", "unset", "empty", "required":
 		return true
 	}
 	return false
-}
-
-// isCode reports whether a value is an expression, a path or an address.
-func isCode(value []byte, f *features) bool {
-	if value[0] == '/' || bytes.HasPrefix(value, []byte("./")) || bytes.Contains(value, []byte("://")) || bytes.HasPrefix(value, []byte("arn:")) {
-		return true
-	}
-	for _, name := range [...]string{"os.", "process.", "env.", "req.", "self.", "this.", "config.", "vault:", "secret/", "file:"} {
-		if bytes.HasPrefix(value, []byte(name)) {
-			return true
-		}
-	}
-	n := run(value, setDots, len(value))
-	return n > 0 && n < len(value) && (value[n] == '(' || value[n] == '[') && f.digits == 0
-}
-
-// isTimestamp reports whether a value is a date, with or without a time.
-func isTimestamp(value []byte) bool {
-	return len(value) >= 10 && run(value, setDigit, 4) == 4 && value[4] == '-' && run(value[5:], setDigit, 2) == 2 && value[7] == '-'
 }

@@ -169,6 +169,30 @@ func TestStreamReleasesPromptsAndEcho(t *testing.T) {
 	}
 }
 
+// Echo is known by what was typed, whatever a program puts around it, and even
+// where some keys bring none.
+func TestStreamKnowsEcho(t *testing.T) {
+	d := allDetectors(t, policy.MaskSpec{Method: "redact"})
+	for _, c := range []struct{ name, typed, comes, held string }{
+		{"colours", "x", "\x1b[?25lx\x1b[?25h", ""},
+		{"a key without echo before it", "qjjx", "x", ""},
+		{"an interrupt", "\x03", "^C", ""},
+		{"a paste", "\x1b[200~ls -l\x1b[201~", "\x1b[7mls -l\x1b[27m", ""},
+		{"written twice", "d", "\x1b[Kd\bd", ""},
+		{"return", "ls\r", "ls\r\n", ""},
+		{"more than was typed", "ca", "cat", "t"},
+		{"not what was typed", "x", "y", "y"},
+		{"half of it, after keys without echo", "qx", "xy", "xy"},
+	} {
+		s := d.NewStream(StreamOptions{})
+		s.Typed([]byte(c.typed), noon)
+		out := s.Write(nil, []byte(c.comes), noon)
+		if string(out)+c.held != c.comes {
+			t.Errorf("%s: %q comes out of %q", c.name, out, c.comes)
+		}
+	}
+}
+
 func TestStreamHoldsLittle(t *testing.T) {
 	d := allDetectors(t, policy.MaskSpec{Method: "redact", Text: "#"})
 	key := "-----BEGIN PRIVATE KEY-----\n" + strings.Repeat("MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIB\n", 400) + "-----END PRIVATE KEY-----"

@@ -189,6 +189,7 @@ func keyFormats() []keyFormat {
 		{prefix: "xoxa-", set: setAlnum | setScore, min: 8, max: 120},
 		{prefix: "xoxr-", set: setAlnum | setScore, min: 8, max: 120},
 		{prefix: "hooks.slack.com/", set: setAlnum | setBase64, min: 40, max: 100},
+		{prefix: "discord.com/api/webhooks/", set: setWord | setBase64, min: 60, max: 120},
 		{prefix: ".webhook.office.com/webhookb2/", set: setAll, min: 60, max: 300},
 		{prefix: "sgp_", set: setWord, min: 40, max: 62},
 		{prefix: "EAAA", set: setWord, min: 40, max: 80},

@@ -13,7 +13,8 @@ const (
 	hintPhone hints = 1 << iota
 	hintSSN
 	hintCard
-	hintID // some other number
+	hintID   // some other number
+	hintTalk // a phone number, if it is written like one
 )
 
 // contextSize is how far before a value words count, in bytes; contextWords
@@ -28,15 +29,16 @@ func hintWords() map[hints]string {
 	return map[hints]string{
 		hintPhone: `phone phones phonenumber tel telephone telefon telefono teléfono telefone téléphone
 			tél mobile mobil movil móvil cell cellphone cellular celular portable fax telefax fon gsm
-			handy whatsapp viber sms msisdn call calls calling called caller callback dial dialed
-			hotline desk answering messages 电话 手机 電話 携帯 телефон тел`,
-		hintSSN: `ssn ssns ss social socsec itin taxpayer`,
+			handy whatsapp viber msisdn caller dial dialed
+			hotline desk answering 电话 手机 電話 携帯 телефон тел Телефон Тел`,
+		hintTalk: `call calls called calling callback message messages contact contacts reach registered ring text sms`,
+		hintSSN:  `ssn ssns ss social socsec itin taxpayer`,
 		hintCard: `card cards cardno cardnumber cc ccn ccnum pan visa mastercard amex maestro discover
 			diners credit creditcard debit carte karte kreditkarte kartennummer kreditkartennummer
 			tarjeta carta cartão`,
 		hintID: `id ids uid pid xid order orders tracking transaction txn trace imei iccid imsi
 			serial sku isbn ean upc gtin invoice ticket batch part case npi snowflake offset epoch ts
-			timestamp seq sequence lsn ndc vin barcode partition`,
+			timestamp seq sequence lsn ndc vin barcode partition bug issue closes cve rfc commit revision pr line error code size bytes port`,
 	}
 }
 

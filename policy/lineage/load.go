@@ -31,8 +31,16 @@ type Trusted struct {
 	SHA256 string
 }
 
+// Bound is a column that a label was found to mean before: it keeps it whatever
+// it and its table are called since.
+type Bound struct {
+	Relation uint32
+	Column   int16
+	Label    string
+}
+
 // Load reads a Catalog. Nothing labelled makes an empty one.
-func Load(ctx context.Context, q Querier, labels []policy.ColumnLabel, trusted []Trusted) (*Catalog, error) {
+func Load(ctx context.Context, q Querier, labels []policy.ColumnLabel, trusted []Trusted, bound ...Bound) (*Catalog, error) {
 	if len(labels) == 0 {
 		return &Catalog{}, nil
 	}
@@ -45,7 +53,7 @@ func Load(ctx context.Context, q Querier, labels []policy.ColumnLabel, trusted [
 		l.c.columns[i] = labelled{name: "code that cannot be followed", labels: []string{Opaque}}
 	}
 	steps := []func(){
-		l.relations, func() { l.labels(labels) }, l.systemColumns, l.operators,
+		l.relations, func() { l.labels(labels) }, func() { l.bind(bound) }, l.systemColumns, l.operators,
 		l.functions, l.systemResults, l.bodies, l.domains, l.strictness, l.expressions, l.views, l.toast, l.triggers,
 	}
 	for _, step := range steps {
@@ -165,6 +173,18 @@ func (l *loader) labels(specs []policy.ColumnLabel) {
 	l.each(labelsQuery(specs), func(f []string) {
 		l.add(place{l.oid(f[0]), int16(l.number(f[1]))}, f[3]+"."+f[4]+"."+f[5], f[2])
 	})
+}
+
+// bind adds labels that columns had, where they carry none now.
+func (l *loader) bind(bound []Bound) {
+	for _, b := range bound {
+		at := place{b.Relation, b.Column}
+		r, there := l.c.relations[b.Relation]
+		if _, labelled := l.own(at); !there || labelled || r.kind == 'v' || r.kind == 'm' { // a view shows what its query does
+			continue
+		}
+		l.add(at, fmt.Sprintf("%s.%d", r.name, b.Column), b.Label)
+	}
 }
 
 // labelsQuery finds labelled columns; partitions and children inherit theirs,

@@ -575,3 +575,20 @@ CREATE VIEW door AS SELECT 1 AS a, 'x'::text AS b
 CREATE RULE r AS ON UPDATE TO door DO INSTEAD UPDATE customers SET notes = notes WHERE id = 1 RETURNING customers.id, customers.ssn
 -- @next
 UPDATE door SET a = 2 WHERE a = 1 RETURNING b
+
+-- O139 | mask | postgres | simple | a rename moves the column away from its label, and it is computed with | out:9876-54-321
+ALTER TABLE customers RENAME ssn TO note2
+-- @next
+SELECT reverse(note2) FROM customers WHERE id=1
+
+-- O140 | mask | postgres | simple | a renamed column through a view made after it | out:123-45-6789
+ALTER TABLE customers RENAME ssn TO note2
+-- @next
+CREATE VIEW renamed AS SELECT id, left(note2, 20) AS x FROM customers
+-- @next
+SELECT x FROM renamed WHERE id=1
+
+-- O141 | deny | postgres | simple | a renamed column written elsewhere | dmg:SELECT EXISTS(SELECT 1 FROM guesses WHERE v='987-65-4321')
+ALTER TABLE customers RENAME ssn TO note2
+-- @next
+INSERT INTO guesses SELECT note2 FROM customers WHERE id=2

@@ -17,7 +17,7 @@ import (
 func (a *App) policyCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "policy", Short: "Test and explain rules", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(a.policyTestCmd(), a.policyExplainCmd())
+	cmd.AddCommand(a.policyTestCmd(), a.policyExplainCmd(), a.policyBacktestCmd())
 	return cmd
 }
 

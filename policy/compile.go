@@ -31,14 +31,17 @@ func Compile(docs []Document) (*Policy, error) {
 	check := &checker{}
 	p := &Policy{masks: map[string]MaskSpec{}, patterns: map[string]string{}, predicates: map[string]Predicates{}}
 	rules := &ruleCompiler{checker: check, conditions: conditions, names: map[string]bool{}}
+	var packs []pack
 	for i := range docs {
 		check.document = i
+		packs = append(packs, p.packs(check, rules, &docs[i])...)
 		p.add(check, rules, &docs[i])
 	}
 	if len(check.found) > 0 {
 		return nil, check.found
 	}
-	if p.digest, err = digest(docs); err != nil {
+	p.fallBack(packs)
+	if p.digest, err = digest(docs, packs); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -82,13 +85,18 @@ func (p *Policy) Digest() string {
 
 // digest hashes the documents as JSON: struct fields keep their order and map
 // keys are sorted, so equal documents have equal bytes.
-func digest(docs []Document) (string, error) {
+func digest(docs []Document, packs []pack) (string, error) {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
 	for _, d := range docs {
 		d.Tests = nil
 		if err := enc.Encode(d); err != nil {
 			return "", fmt.Errorf("digest the policy: %w", err)
+		}
+	}
+	for _, p := range packs { // a newer version may have other rules under the same name
+		if err := enc.Encode([]any{p.rules, p.masks, p.predicates, p.classes}); err != nil {
+			return "", fmt.Errorf("digest the packs: %w", err)
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

@@ -23,8 +23,10 @@ type Document struct {
 	// Where it has a group called value that group is what is masked, else the
 	// whole match.
 	Patterns map[string]string `yaml:"patterns,omitempty"`
-	Rules    []RuleSpec        `yaml:"rules,omitempty"`
-	Tests    []TestSpec        `yaml:"tests,omitempty"`
+	// Packs are ready-made rules, asked before those of this document.
+	Packs []PackSpec `yaml:"packs,omitempty"`
+	Rules []RuleSpec `yaml:"rules,omitempty"`
+	Tests []TestSpec `yaml:"tests,omitempty"`
 }
 
 // LabelSpec labels columns of the relations behind some connections.

@@ -43,12 +43,11 @@ func (c *catalog) get(ctx context.Context, connect connector) (*snapshot, error)
 		return s, nil
 	}
 	taken := time.Now()
-	s, err := loadSnapshot(ctx, connect, c.specs, c.trusted)
+	s, err := loadSnapshot(ctx, connect, c.specs, c.trusted, c.current.Load())
 	if err != nil {
 		return nil, fmt.Errorf("resolve labels at the target: %w", err)
 	}
 	s.taken = taken
-	s.keep(c.current.Load())
 	c.current.Store(s)
 	return s, nil
 }
@@ -94,6 +93,15 @@ type tableColumn struct {
 	name      string
 	number    int16
 	generated bool // COPY leaves it out
+}
+
+// bound are the columns that carry labels.
+func (s *snapshot) bound() []lineage.Bound {
+	var out []lineage.Bound
+	for c, label := range s.labels {
+		out = append(out, lineage.Bound{Relation: c.relation, Column: c.attribute, Label: label})
+	}
+	return out
 }
 
 // keep holds on to what the snapshot before bound: a column that was renamed

@@ -16,7 +16,7 @@ import (
 const maxCatalogMessage = 32 << 20
 
 // loadSnapshot asks the target over a connection of its own.
-func loadSnapshot(ctx context.Context, connect connector, specs []policy.ColumnLabel, trusted []lineage.Trusted) (*snapshot, error) {
+func loadSnapshot(ctx context.Context, connect connector, specs []policy.ColumnLabel, trusted []lineage.Trusted, before *snapshot) (*snapshot, error) {
 	up, err := connect(ctx)
 	if err != nil {
 		return nil, err
@@ -36,6 +36,7 @@ func loadSnapshot(ctx context.Context, connect connector, specs []policy.ColumnL
 			}
 		}
 	})
+	s.keep(before)
 	l.each(viewQuery(s), 3, func(f []string) {
 		s.labels[column{l.oid(f[0]), l.number(f[1])}] = f[2]
 	})

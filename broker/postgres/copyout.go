@@ -152,7 +152,7 @@ func (p *responses) copiedQuery(columns []columnPlan, v *view, t *ticket) ([]col
 	for i, c := range t.derived.columns(p.rulesFor(&t.Verdict), len(columns)) {
 		if len(c.Labels) > 0 {
 			columns[i].seek = nowhere
-			columns[i].label, columns[i].method = c.Labels[0], v.methodFor(c)
+			columns[i].label, columns[i].method, columns[i].computed = c.Labels[0], v.methodFor(c), !c.Nulls
 		}
 	}
 	return columns, nil

@@ -245,7 +245,7 @@ func (m *copyMasker) fieldEnd(line []byte) (n int, special, ok bool) {
 // changes it. What it returns is overwritten by the next call. An escape may
 // hide a value from detectors, or make one of two.
 func (m *copyMasker) masked(c *columnPlan, field []byte, special, touched bool) (with []byte, changed bool) {
-	if c.method == nil && (c.seek == nowhere || !touched && !special) || bytes.Equal(field, m.null) {
+	if c.method == nil && (c.seek == nowhere || !touched && !special) || bytes.Equal(field, m.null) && !m.hidesNull(c) {
 		return nil, false
 	}
 	value := field
@@ -261,6 +261,13 @@ func (m *copyMasker) masked(c *columnPlan, field []byte, special, touched bool) 
 		m.field = m.encode(m.field[:0], with)
 	}
 	return m.field, changed
+}
+
+// hidesNull reports whether what reads as NULL must be replaced: it may tell
+// another value, or be one, as text other than \N that stands for NULL is not
+// told from the same text as a value ("File Formats").
+func (m *copyMasker) hidesNull(c *columnPlan) bool {
+	return c.method != nil && (c.computed || !m.csv && string(m.null) != `\N`)
 }
 
 func (m *copyMasker) replace(c *columnPlan, value []byte) (with []byte, changed, null bool) {

@@ -91,12 +91,12 @@ func both(a, b lineage.Column) lineage.Column {
 	switch {
 	case len(a.Labels) == 0:
 		return b
-	case len(b.Labels) == 0 || slices.Equal(a.Labels, b.Labels) && a.Plain == b.Plain:
+	case len(b.Labels) == 0 || slices.Equal(a.Labels, b.Labels) && a.Plain == b.Plain && a.Nulls == b.Nulls:
 		return a
 	}
 	labels := slices.Concat(a.Labels, b.Labels)
 	slices.Sort(labels)
-	return lineage.Column{Labels: slices.Compact(labels)}
+	return lineage.Column{Labels: slices.Compact(labels), Nulls: a.Nulls && b.Nulls}
 }
 
 // touches reports whether texts of errors may quote labelled values.
@@ -188,7 +188,9 @@ func guarded(f *policy.SQL) error {
 func (c *requests) deriveKind(ctx context.Context, st *sql.Statement, from origin) (*derivation, error) {
 	switch st.Facts.Kind {
 	case "execute":
-		return c.named(st, func(n *names) *derivation { return n.derivedSQL[st.Name] })
+		return c.deriveExecute(ctx, st)
+	case "copy_in":
+		return c.deriveCopyIn(ctx, st)
 	case "fetch", "move":
 		return c.named(st, func(n *names) *derivation { return n.cursors[st.Name] })
 	case "call":
@@ -232,7 +234,7 @@ func (c *requests) deriveInner(ctx context.Context, query string, types []uint32
 	inner := &parts[0]
 	switch inner.Facts.Kind {
 	case "execute":
-		d, err := c.named(inner, func(n *names) *derivation { return n.derivedSQL[inner.Name] })
+		d, err := c.deriveExecute(ctx, inner)
 		if err != nil {
 			return nil, err
 		}

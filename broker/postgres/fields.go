@@ -172,8 +172,27 @@ func (r *report) withheld(code byte, value []byte) []byte {
 		if !r.harmless() {
 			return []byte(withheldMessage)
 		}
+	case 's', 't', 'c', 'd', 'n': // RAISE … USING COLUMN = value sets them
+		if r.raised() {
+			return nil
+		}
+	case 'C':
+		if r.raised() {
+			return []byte(raisedCode)
+		}
 	}
 	return value
+}
+
+// raisedCode is raise_exception, or what a notice has.
+const raisedCode = "P0001"
+
+// raised reports whether code in a procedural language wrote the report, and so
+// may have chosen all of its fields.
+func (r *report) raised() bool {
+	routine := string(r.field('R'))
+	return routine == "exec_stmt_raise" || strings.HasPrefix(routine, "PLy_") || strings.HasPrefix(routine, "plperl") ||
+		strings.HasPrefix(routine, "pltcl") || strings.HasPrefix(routine, "plv8")
 }
 
 func (r *report) harmless() bool {

@@ -23,7 +23,12 @@ type columnPlan struct {
 	binary bool
 	seek   sought
 	prefix bool // jsonb in binary: one byte of version stands before the text
-	masked int  // values replaced since the last count
+	// computed is true where values derive from labelled ones: that one is NULL
+	// may tell what another is, so that all of them become the same: instead,
+	// or NULL where that is nil.
+	computed bool
+	instead  []byte
+	masked   int // values replaced since the last count
 }
 
 // plan says what happens to the rows of one result.
@@ -248,6 +253,9 @@ func newPlan(r *relay, described []byte, key *planKey, t *ticket) (*plan, error)
 		c := columnPlan{name: string(name), kind: kindOf(typ), binary: bin}
 		if i := len(pl.columns); i < len(derived) && len(derived[i].Labels) > 0 {
 			c.label, c.method = derived[i].Labels[0], v.methodFor(derived[i])
+			if c.computed = !derived[i].Nulls; c.computed {
+				c.instead = sameForAll(c.method, typ, bin)
+			}
 			pl.labelled = true
 		} else if label := key.snapshot.label(from, typ); label != "" && !(t != nil && t.Verdict.Shows(label)) {
 			c.label, c.method = label, v.method(label)
@@ -262,6 +270,23 @@ func newPlan(r *relay, described []byte, key *planKey, t *ticket) (*plan, error)
 		return nil
 	})
 	return pl, err
+}
+
+// sameForAll is what stands for every value of a computed column, NULL too; nil
+// is NULL.
+func sameForAll(m *mask.Method, typ uint32, bin bool) []byte {
+	var like string
+	switch {
+	case typ == oidJSONB && bin:
+		like = "\x01null"
+	case typ == oidBytea && !bin:
+		like = `\x`
+	}
+	with, null := m.Apply(nil, []byte(like), kindOf(typ), bin)
+	if null {
+		return nil
+	}
+	return with
 }
 
 // derivedColumns is what the target's tree says of the columns of a result.
@@ -291,6 +316,10 @@ func (v *view) method(label string) *mask.Method {
 // replacement gives what stands for a value: keep where it stays as it is, null
 // where NULL does. What it returns is overwritten by the next call.
 func (m *masker) replacement(c *columnPlan, value []byte, touched bool) (with []byte, keep, null bool) {
+	if c.computed {
+		c.masked++
+		return c.instead, false, c.instead == nil
+	}
 	if c.method != nil {
 		with, null = c.method.Apply(m.scratch[:0], value, c.kind, c.binary)
 		m.grown(with)

@@ -92,7 +92,7 @@ func (m *masker) walk(f *flow, size int) error {
 		}
 		at = start + max(n, 0)
 		c := &m.plan.columns[i]
-		if n < 0 || c.method == nil && c.seek == nowhere {
+		if n < 0 && !c.computed || c.method == nil && c.seek == nowhere {
 			continue
 		}
 		touched := c.method == nil && m.touched(w.base+start, w.base+at)
@@ -121,7 +121,7 @@ type rowWriter struct {
 
 // cell replaces the value that lies from start to end of the row.
 func (w *rowWriter) cell(start, end int, with []byte, null bool) {
-	if !null && len(with) == end-start && !w.moved {
+	if !null && len(with) == end-start && len(with) > 0 && !w.moved { // NULL has no length either
 		copy(w.row[start:end], with)
 		return
 	}

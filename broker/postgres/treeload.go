@@ -23,7 +23,7 @@ func loadLineage(ctx context.Context, l *lister, s *snapshot, specs []policy.Col
 		return
 	}
 	var err error
-	s.lineage, err = lineage.Load(ctx, (*treeLister)(l), specs, trusted)
+	s.lineage, err = lineage.Load(ctx, (*treeLister)(l), specs, trusted, s.bound()...)
 	l.keep(err)
 }
 

@@ -22,7 +22,8 @@ func (w *walker) called(n Node, s *scope) taint {
 	if id == 0 {
 		return derived(args.from.union(opaqueSet))
 	}
-	return derived(w.call(id, w.arguments(n, s), args.from))
+	each := w.arguments(n, s)
+	return derived(w.call(id, each, args.from)).asNull(w.c.showsNoNull(n.tag(), id, each))
 }
 
 // functionOf is the OID of what a node calls.
@@ -60,16 +61,17 @@ func (w *walker) arguments(n Node, s *scope) []taint {
 func (w *walker) aggregate(n Node, s *scope) taint {
 	w.condition(n.field("aggfilter"), s, Filter)
 	all := w.beneath(n, s).from
-	if counts(n) && !n.field("aggdistinct").some() && countsNull(n) {
-		return derived(w.expr(n.field("aggfilter"), s).from)
+	if counts(n) && !n.field("aggdistinct").some() && w.countsNull(n, s) {
+		return derived(w.expr(n.field("aggfilter"), s).from).asNull(true)
 	}
-	return derived(w.call(w.functionOf(n), w.arguments(n, s), all))
+	each, id := w.arguments(n, s), w.functionOf(n)
+	return derived(w.call(id, each, all)).asNull(w.c.showsNoNull(n.tag(), id, each))
 }
 
 // countsNull reports whether what is counted is NULL just where a variable is.
-func countsNull(n Node) bool {
+func (w *walker) countsNull(n Node, s *scope) bool {
 	for a := n.field("args").first(); a.t != nil; a = a.following() {
-		if e := a.field("expr"); !keepsNull(e) && !constant(e) {
+		if e := a.field("expr"); !w.keepsNull(e, s) && !constant(e) {
 			return false
 		}
 	}
@@ -105,7 +107,7 @@ func (w *walker) calls(id uint32, each []taint, args set) set {
 	case fn.language == "internal":
 		return args
 	}
-	if fn.volatile && !args.empty() {
+	if (fn.volatile || fn.keeps && !fn.trusted) && !args.empty() {
 		w.facts.Calls = append(w.facts.Calls, Call{Function: fn.name, Approve: true,
 			Why: "it is given labelled values, may keep them, and nobody knows what it does"})
 	}

@@ -24,6 +24,8 @@ type Catalog struct {
 	equality  map[uint32]bool // operators = and <>
 	triggers  map[uint32][]trigger
 	views     map[uint32][]taint
+	domains   map[uint32][]uint32 // functions that the checks of a domain call
+	nulls     map[uint32]nullness
 	plain     []uint32
 	shapes    *shapes // facts that were found; nil keeps none
 }
@@ -47,6 +49,8 @@ type function struct {
 	extension  string
 	kind       byte // pg_proc.prokind
 	volatile   bool
+	changes    bool // not IMMUTABLE: what it reads, or does, may show
+	keeps      bool // it may keep what it is given, as one that is not VOLATILE can, too
 	set        bool // returns rows
 	trusted    bool // allow-listed, by the hash of its body
 	carries    bool // its text names something labelled, or runs text
@@ -135,7 +139,21 @@ func (c *Catalog) column(rel uint32, number int16) taint {
 		return derived(c.rows[rel].union(opaqueSet))
 	}
 	from := c.places[place{rel, number}]
-	return taint{from: from, plain: c.isPlain(rel, number, from)}
+	plain := c.isPlain(rel, number, from)
+	return taint{from: from, plain: plain, nulls: plain}
+}
+
+// plainRow reports whether every column of a relation holds values as they are.
+func (c *Catalog) plainRow(rel uint32) bool {
+	if _, view := c.views[rel]; view || !c.knows(rel) {
+		return c.rows[rel].empty() && c.knows(rel)
+	}
+	for at, from := range c.places {
+		if at.relation == rel && !c.isPlain(rel, at.column, from) {
+			return false
+		}
+	}
+	return true
 }
 
 // isPlain: a generated column holds what it derives from, not its values.

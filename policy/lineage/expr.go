@@ -1,5 +1,7 @@
 package lineage
 
+import "slices"
+
 // The numbers of SubLinkType and ParamKind that matter here.
 const (
 	subExists, subMulti            = 0, 5
@@ -20,10 +22,19 @@ func (w *walker) expr(n Node, s *scope) taint {
 	default:
 		return clean
 	}
+	if t, ok := w.memo[n.i]; ok {
+		return t
+	}
 	if w.depth++; w.depth > maxDepth {
 		w.fail("it nests too deeply")
 	}
 	defer func() { w.depth-- }()
+	t := w.node(n, s)
+	w.memo[n.i] = t // each node is of one query, and looked at more than once
+	return t
+}
+
+func (w *walker) node(n Node, s *scope) taint {
 	switch n.tag() {
 	case "VAR":
 		return w.variable(n, s)
@@ -31,8 +42,14 @@ func (w *walker) expr(n Node, s *scope) taint {
 		return clean
 	case "PARAM":
 		return w.param(n, s)
-	case "RELABELTYPE", "COLLATEEXPR", "COLLATE", "COERCETODOMAIN":
+	case "RELABELTYPE":
 		return w.expr(n.field("arg"), s)
+	case "COLLATEEXPR", "COLLATE":
+		return w.collated(n, s)
+	case "COERCETODOMAIN":
+		return w.coerced(n, s)
+	case "BOOLEXPR", "COALESCE", "COALESCEEXPR", "ROWCOMPARE", "ROWCOMPAREEXPR", "JSONEXPR":
+		return w.early(n, s)
 	case "SUBLINK":
 		return w.sublink(n, s)
 	case "QUERY":
@@ -45,6 +62,10 @@ func (w *walker) expr(n Node, s *scope) taint {
 		return w.fieldOf(n, s)
 	case "CASE", "CASEEXPR":
 		return w.choice(n, s)
+	case "ARRAY", "ARRAYEXPR", "BOOLEANTEST": // never NULL
+		return w.beneath(n, s).asNull(true)
+	case "COERCEVIAIO", "MINMAX", "MINMAXEXPR", "ROW", "ROWEXPR": // ROW (NULL) IS NULL is true
+		return w.beneath(n, s).asNull(w.allNulls(n, s))
 	}
 	return w.beneath(n, s)
 }
@@ -75,6 +96,9 @@ func (w *walker) variable(n Node, s *scope) taint {
 	if !ok1 || !ok2 || !ok3 || column < -100 || column > 1664 {
 		w.fail("a variable has no place")
 		return derived(opaqueSet)
+	}
+	if w.row != 0 && s == nil && up == 0 {
+		return w.c.column(w.row, int16(column))
 	}
 	for ; up > 0 && s != nil; up-- {
 		s = s.up
@@ -132,22 +156,36 @@ func (w *walker) sublink(n Node, s *scope) taint {
 // much.
 func (w *walker) valueless(n Node, s *scope) taint {
 	t := w.expr(n.field("arg"), s)
-	if n.tag() == "NULLTEST" && !keepsNull(n.field("arg")) {
-		return derived(t.from)
+	if n.tag() == "NULLTEST" && !w.keepsNull(n.field("arg"), s) {
+		return derived(t.from).asNull(true)
 	}
 	return clean
 }
 
-// keepsNull reports whether an expression is NULL just where the variable in it
-// is: casts are strict.
-func keepsNull(n Node) bool {
-	switch n.tag() {
-	case "VAR":
-		return true
-	case "RELABELTYPE", "COLLATEEXPR", "COERCEVIAIO":
-		return keepsNull(n.field("arg"))
+// keepsNull reports whether that an expression is NULL tells nothing.
+func (w *walker) keepsNull(n Node, s *scope) bool {
+	if number, ok := n.number("varattno"); n.tag() == "VAR" && ok && number == 0 {
+		return w.plainRow(n, s)
 	}
-	return false
+	return w.expr(n, s).nulls
+}
+
+// plainRow reports whether every column of a row holds values as they are.
+func (w *walker) plainRow(n Node, s *scope) bool {
+	up, _ := n.number("varlevelsup")
+	entry, _ := n.number("varno")
+	for ; up > 0 && s != nil; up-- {
+		s = s.up
+	}
+	if s == nil || entry < 1 || int(entry) > len(s.tables) {
+		return false
+	}
+	e := s.tables[entry-1]
+	if kind, _ := e.number("rtekind"); kind == rteRelation {
+		oid := w.relation(e)
+		return w.c.plainRow(oid)
+	}
+	return !slices.ContainsFunc(w.entry(int(entry), s), func(t taint) bool { return !t.nulls })
 }
 
 // fieldOf takes one field of a row where it can be told apart.
@@ -191,16 +229,19 @@ func (w *walker) fieldOf(n Node, s *scope) taint {
 // may show otherwise, in what a branch does, so its conditions infer as well.
 func (w *walker) choice(n Node, s *scope) taint {
 	from := w.expr(n.field("arg"), s).from
-	subject := from
+	subject, nulls := from, from.empty()
 	for c := n.field("args").first(); c.t != nil; c = c.following() {
 		if subject.empty() {
 			w.condition(c.field("expr"), s, Case)
 		} else {
 			w.conditionOn(n.field("arg"), c.field("expr"), subject, s)
 		}
-		from = from.union(w.expr(c, s).from)
+		test, result := w.expr(c.field("expr"), s), w.expr(c.field("result"), s)
+		nulls = nulls && test.from.empty() && result.nulls
+		from = from.union(test.from).union(result.from)
 	}
-	return derived(from.union(w.expr(n.field("defresult"), s).from))
+	other := w.expr(n.field("defresult"), s)
+	return derived(from.union(other.from)).asNull(nulls && other.nulls)
 }
 
 // returnedBy gives the n columns that a function in FROM returns; n of 0 asks

@@ -67,7 +67,7 @@ func (w *walker) labelView(e Node, outs []taint) []taint {
 	}
 	for i := range outs {
 		if from := w.c.places[place{uint32(oid), int16(i + 1)}]; !from.empty() {
-			outs[i] = w.c.either(outs[i], taint{from: from, plain: true})
+			outs[i] = w.c.either(outs[i], asIs(from))
 		}
 	}
 	return outs
@@ -156,6 +156,7 @@ func (w *walker) cte(c Node, s *scope) []taint {
 
 // forget makes the queries at and beneath a node be walked again.
 func (w *walker) forget(n Node) {
+	delete(w.memo, n.i)
 	if n.tag() == "QUERY" || n.tag() == "COMMONTABLEEXPR" && n.is("cterecursive") {
 		delete(w.done, n.i)
 	}
@@ -169,7 +170,7 @@ func sameColumns(a, b []taint) bool {
 		return false
 	}
 	for i := range a {
-		if a[i].plain != b[i].plain || !a[i].from.within(b[i].from) || !b[i].from.within(a[i].from) {
+		if a[i].plain != b[i].plain || a[i].nulls != b[i].nulls || !a[i].from.within(b[i].from) || !b[i].from.within(a[i].from) {
 			return false
 		}
 	}

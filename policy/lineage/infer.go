@@ -38,7 +38,7 @@ func (w *walker) condition(n Node, s *scope, c Clause) {
 	case "BOOLEANTEST":
 		w.condition(n.field("arg"), s, c)
 		return
-	case "OPEXPR":
+	case "OPEXPR", "DISTINCTEXPR":
 		if w.equality(n, s, c) {
 			return
 		}
@@ -127,7 +127,9 @@ func constant(n Node) bool {
 	case "PARAM":
 		kind, ok := n.number("paramkind")
 		return ok && kind == paramExtern
-	case "RELABELTYPE", "COERCEVIAIO", "COLLATEEXPR", "COERCETODOMAIN":
+	case "COLLATEEXPR", "COLLATE":
+		return !madeCollation(n) && constant(n.field("arg"))
+	case "RELABELTYPE", "COERCEVIAIO", "COERCETODOMAIN":
 		return constant(n.field("arg"))
 	case "FUNCEXPR":
 		id, ok := n.number("funcid")

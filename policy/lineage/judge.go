@@ -35,6 +35,9 @@ type Column struct {
 	// Plain is true where each value is that of a labelled column, so that the
 	// mask of its label fits; else the value must be replaced whole.
 	Plain bool
+	// Nulls is true where NULL may pass: that a value is NULL tells nothing but
+	// that labelled columns are.
+	Nulls bool
 }
 
 // Judge gives the verdict on a statement.
@@ -48,7 +51,7 @@ func (f *Facts) Judge(r Rules) Verdict {
 	j := &judge{f: f, r: r, v: Verdict{Effect: policy.Allow, Columns: make([]Column, len(f.outs))}}
 	for i := range f.outs {
 		if labels := j.hidden(f.outs[i].from); len(labels) > 0 {
-			j.v.Columns[i] = Column{Labels: labels, Plain: f.outs[i].plain && len(labels) == 1}
+			j.v.Columns[i] = Column{Labels: labels, Plain: f.outs[i].plain && len(labels) == 1, Nulls: f.outs[i].nulls}
 		}
 	}
 	if f.Purpose == Explain && f.Code {

@@ -62,6 +62,7 @@ const (
 	Rows     Clause = "a function that returns rows"
 	Sample   Clause = "TABLESAMPLE"
 	Conflict Clause = "ON CONFLICT"
+	Early    Clause = "AND, OR, COALESCE or a comparison of rows, before a part whose evaluation shows,"
 	Merge    Clause = "MERGE"
 )
 

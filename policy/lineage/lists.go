@@ -41,7 +41,7 @@ var dangers = [...]danger{
 // sinks keep what they are given where others, or a later statement, find it.
 var sinks = []string{
 	"set_config", "pg_notify", "setval", "pg_advisory_*", "pg_try_advisory_*", "pg_sleep*", "setseed", "pg_logical_emit_message",
-	"pg_export_snapshot",
+	"pg_export_snapshot", "nextval",
 }
 
 // structural are functions that return a row for each field of a row, whatever

@@ -31,22 +31,30 @@ type Trusted struct {
 	SHA256 string
 }
 
+// Bound is a column that a label was found to mean before: it keeps it whatever
+// it and its table are called since.
+type Bound struct {
+	Relation uint32
+	Column   int16
+	Label    string
+}
+
 // Load reads a Catalog. Nothing labelled makes an empty one.
-func Load(ctx context.Context, q Querier, labels []policy.ColumnLabel, trusted []Trusted) (*Catalog, error) {
+func Load(ctx context.Context, q Querier, labels []policy.ColumnLabel, trusted []Trusted, bound ...Bound) (*Catalog, error) {
 	if len(labels) == 0 {
 		return &Catalog{}, nil
 	}
 	l := &loader{ctx: ctx, q: q, trusted: trusted, trees: map[uint32]*Tree{}, c: &Catalog{
 		columns: make([]labelled, reserved), places: map[place]set{}, rows: map[uint32]set{},
 		relations: map[uint32]relation{}, functions: map[uint32]*function{}, equality: map[uint32]bool{},
-		triggers: map[uint32][]trigger{}, views: map[uint32][]taint{},
+		triggers: map[uint32][]trigger{}, views: map[uint32][]taint{}, domains: map[uint32][]uint32{}, nulls: map[uint32]nullness{},
 	}}
 	for i := range reserved {
 		l.c.columns[i] = labelled{name: "code that cannot be followed", labels: []string{Opaque}}
 	}
 	steps := []func(){
-		l.relations, func() { l.labels(labels) }, l.systemColumns, l.generated, l.operators,
-		l.functions, l.systemResults, l.bodies, l.views, l.toast, l.triggers,
+		l.relations, func() { l.labels(labels) }, func() { l.bind(bound) }, l.systemColumns, l.operators,
+		l.functions, l.systemResults, l.bodies, l.domains, l.strictness, l.expressions, l.views, l.toast, l.triggers,
 	}
 	for _, step := range steps {
 		if step(); l.err != nil {
@@ -64,8 +72,10 @@ type loader struct {
 	c       *Catalog
 	trusted []Trusted
 	trees   map[uint32]*Tree // of views
+	fills   []filled
 	groups  map[string]int
 	names   *mentions
+	keepers *mentions // names by which code may keep a value
 	sources []source
 	err     error
 }
@@ -165,6 +175,18 @@ func (l *loader) labels(specs []policy.ColumnLabel) {
 	})
 }
 
+// bind adds labels that columns had, where they carry none now.
+func (l *loader) bind(bound []Bound) {
+	for _, b := range bound {
+		at := place{b.Relation, b.Column}
+		r, there := l.c.relations[b.Relation]
+		if _, labelled := l.own(at); !there || labelled || r.kind == 'v' || r.kind == 'm' { // a view shows what its query does
+			continue
+		}
+		l.add(at, fmt.Sprintf("%s.%d", r.name, b.Column), b.Label)
+	}
+}
+
 // labelsQuery finds labelled columns; partitions and children inherit theirs,
 // and what reads a child through its parent shows the child's.
 func labelsQuery(specs []policy.ColumnLabel) string {
@@ -198,31 +220,6 @@ order by 1, 2, 3`)
 // literal quotes a string where standard_conforming_strings is on.
 func literal(s string) string {
 	return "'" + strings.ReplaceAll(strings.ReplaceAll(s, "\x00", ""), "'", "''") + "'"
-}
-
-// generated columns hold what their expression derives from.
-func (l *loader) generated() {
-	l.each(`select d.adrelid, d.adnum, d.adbin::pg_catalog.text from pg_catalog.pg_attrdef d
-join pg_catalog.pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
-where a.attgenerated <> '' and d.adrelid >= 16384`, func(f []string) {
-		at := place{l.oid(f[0]), int16(l.number(f[1]))}
-		if l.c.rows[at.relation].empty() {
-			return
-		}
-		t, err := ReadTree(f[2])
-		if err != nil {
-			l.put(at, l.c.rows[at.relation]) // it may hold any of them
-			return
-		}
-		var from set
-		eachObject(t.Root(), "VAR", func(v Node) {
-			n, _ := v.number("varattno")
-			from = from.union(l.c.column(at.relation, int16(n)).from)
-		})
-		if !from.empty() {
-			l.put(at, from)
-		}
-	})
 }
 
 // eachObject calls f for every object with the tag at and beneath a node.

@@ -20,7 +20,7 @@ func (l *loader) functions() {
 	l.each(functionsQuery, func(f []string) {
 		fn := &function{
 			name: f[1] + "." + f[2], language: f[3], kind: 'f', extension: f[6],
-			volatile: f[4] == "v", set: f[7] == "t", pinned: f[8] == "t",
+			volatile: f[4] == "v", changes: f[4] != "i", set: f[7] == "t", pinned: f[8] == "t",
 		}
 		if f[5] != "" {
 			fn.kind = f[5][0]
@@ -132,5 +132,41 @@ func (l *loader) bodies() {
 			}
 			fn.body = append(fn.body, t)
 		}
+	}
+}
+
+// domains notes which functions the checks of domains call, and those of the
+// domains that they are made of.
+func (l *loader) domains() {
+	l.each(`with recursive up(domain, base) as (
+ select t.oid, t.oid from pg_catalog.pg_type t where t.typtype = 'd' and t.oid >= 16384::pg_catalog.oid
+ union select u.domain, t.typbasetype from up u join pg_catalog.pg_type t on t.oid = u.base where t.typtype = 'd')
+select u.domain, c.conbin::pg_catalog.text from up u join pg_catalog.pg_constraint c on c.contypid = u.base where c.conbin is not null`, func(f []string) {
+		domain := l.oid(f[0])
+		t, err := ReadTree(f[1])
+		if err != nil {
+			l.c.domains[domain] = append(l.c.domains[domain], unreadable)
+			return
+		}
+		eachCall(t.Root(), func(id uint32) {
+			if id >= firstUserOID && !slices.Contains(l.c.domains[domain], id) {
+				l.c.domains[domain] = append(l.c.domains[domain], id)
+			}
+		})
+	})
+}
+
+// unreadable is the OID of a function that no catalog holds.
+const unreadable = 1<<32 - 1
+
+// eachCall calls f for what is called at and beneath a node.
+func eachCall(n Node, f func(id uint32)) {
+	for _, field := range [...]string{"funcid", "opfuncid", "aggfnoid", "winfnoid"} {
+		if id, ok := n.number(field); ok && n.at().kind == object {
+			f(uint32(id))
+		}
+	}
+	for c := n.first(); c.t != nil; c = c.following() {
+		eachCall(c, f)
 	}
 }

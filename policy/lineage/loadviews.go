@@ -15,7 +15,7 @@ func (l *loader) views() {
 		}
 		l.trees[l.oid(f[0])] = t
 	})
-	l.names = newMentions()
+	l.names, l.keepers = newMentions(), newKeepers()
 	for i := reserved; i < len(l.c.columns); i++ {
 		if at := l.c.columns[i].place; at.relation != 0 {
 			l.names.add(l.c.relations[at.relation].name)
@@ -23,6 +23,7 @@ func (l *loader) views() {
 	}
 	for changed := true; changed && l.err == nil; {
 		changed = l.readTexts()
+		changed = l.fill() || changed
 		for oid, t := range l.trees {
 			changed = l.view(oid, t) || changed
 		}
@@ -41,7 +42,7 @@ func (l *loader) view(oid uint32, t *Tree) bool {
 	outs := l.c.queryColumns(t)
 	row := l.c.rows[oid]
 	for i := range outs {
-		outs[i] = l.c.either(outs[i], taint{from: l.c.places[place{oid, int16(i + 1)}], plain: true})
+		outs[i] = l.c.either(outs[i], asIs(l.c.places[place{oid, int16(i + 1)}]))
 		row = row.union(outs[i].from)
 	}
 	old := l.c.views[oid]
@@ -50,22 +51,28 @@ func (l *loader) view(oid uint32, t *Tree) bool {
 		l.names.add(l.c.relations[oid].name)
 	}
 	return !slices.EqualFunc(old, outs, func(a, b taint) bool {
-		return a.plain == b.plain && a.from.within(b.from) && b.from.within(a.from)
+		return a.plain == b.plain && a.nulls == b.nulls && a.from.within(b.from) && b.from.within(a.from)
 	})
 }
 
-// readTexts marks the functions whose texts name something labelled, which
-// makes their own names such; it reports whether there are more than before.
+// readTexts marks the functions whose texts name something labelled, and those
+// that may keep what they are given, which makes their own names such; it
+// reports whether there are more than before.
 func (l *loader) readTexts() bool {
 	found := false
 	for i := range l.sources {
 		fn := l.c.functions[l.sources[i].oid]
-		if fn.carries || fn.trusted {
+		if fn.trusted {
 			continue
 		}
-		if fn.language != "plpgsql" && fn.language != "sql" || l.names.in(l.sources[i].text) {
+		unread := fn.language != "plpgsql" && fn.language != "sql"
+		if !fn.carries && (unread || l.names.in(l.sources[i].text)) {
 			fn.carries, found = true, true
 			l.names.add(fn.name)
+		}
+		if !fn.keeps && (fn.volatile || unread || l.keepers.in(l.sources[i].text)) {
+			fn.keeps, found = true, true
+			l.keepers.add(fn.name)
 		}
 	}
 	return found

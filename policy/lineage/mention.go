@@ -7,7 +7,10 @@ import (
 
 // mentions are the names by which code that nobody analyses may reach labelled
 // values. They are compared without regard to case or schema.
-type mentions struct{ names map[string]bool }
+type mentions struct {
+	names map[string]bool
+	sinks bool // and the names of functions that keep what they are given
+}
 
 // reaching are names of the server's own that lead to values of tables.
 var reaching = []string{
@@ -22,6 +25,12 @@ func newMentions() *mentions {
 		m.names[name] = true
 	}
 	return m
+}
+
+// newKeepers are the names by which code that changes no table may still keep
+// what it is given.
+func newKeepers() *mentions {
+	return &mentions{names: map[string]bool{"execute": true, "call": true, "notify": true, "set": true}, sinks: true}
 }
 
 // add takes the last part of a name.
@@ -41,7 +50,7 @@ func (m *mentions) in(body string) bool {
 	eachWord(body, func(word string, at int) {
 		word = strings.ToLower(word)
 		found = found || m.names[word] || word == "u" && at+1 < len(body) && body[at] == '&' ||
-			listedDanger(word)
+			m.sinks && listed(sinks, word) || listedDanger(word)
 	})
 	return found
 }

@@ -89,16 +89,28 @@ type taint struct {
 	// plain is true where the value, if it is not NULL, is one that stands in a
 	// labelled column, unchanged, or one that derives from nothing.
 	plain bool
+	// nulls is true where nothing can be told from whether the value is NULL
+	// but whether labelled columns are, which is no secret.
+	nulls bool
 }
 
-var clean = taint{plain: true}
+var clean = taint{plain: true, nulls: true}
 
 // derived is a value computed from others.
-func derived(from set) taint { return taint{from: from, plain: from.empty()} }
+func derived(from set) taint { return taint{from: from, plain: from.empty(), nulls: from.empty()} }
+
+// asNull is the same value, NULL where others are that tell nothing by it.
+func (t taint) asNull(nulls bool) taint {
+	t.nulls = t.nulls || nulls
+	return t
+}
+
+// asIs is a value that stands in a labelled column.
+func asIs(from set) taint { return taint{from: from, plain: true, nulls: true} }
 
 // either is a value that is one of two.
 func (c *Catalog) either(a, b taint) taint {
-	u := taint{from: a.from.union(b.from)}
+	u := taint{from: a.from.union(b.from), nulls: a.nulls && b.nulls}
 	u.plain = a.plain && b.plain && (a.from.empty() || b.from.empty() || c.sameLabels(u.from))
 	return u
 }

@@ -62,9 +62,11 @@ type walker struct {
 	t     *Tree
 	facts *Facts
 	done  map[int32][]taint // queries by their place in the tree
+	memo  map[int32]taint   // expressions, likewise
 	equal map[int32]bool    // comparisons for equality already noted
 	args  []taint           // of the SQL function whose body this is
 	stack []uint32          // SQL functions being followed
+	row   uint32            // the relation whose row a stored expression is over
 	depth int
 	// equalities counts comparisons with constants, over all that is walked.
 	equalities int
@@ -72,7 +74,7 @@ type walker struct {
 }
 
 func newWalker(c *Catalog, t *Tree) *walker {
-	return &walker{c: c, t: t, facts: &Facts{catalog: c}, done: map[int32][]taint{}, equal: map[int32]bool{}}
+	return &walker{c: c, t: t, facts: &Facts{catalog: c}, done: map[int32][]taint{}, memo: map[int32]taint{}, equal: map[int32]bool{}}
 }
 
 func (w *walker) fail(format string, args ...any) {

@@ -119,7 +119,7 @@ func TestRefusedBeforeTheParser(t *testing.T) {
 
 func TestNothingIsUnderstoodWithoutAWorker(t *testing.T) {
 	var zero Analyzer
-	broken, err := New(Options{Argv: []string{"/nonexistent"}})
+	broken, err := New(Options{Argv: []string{"/nonexistent"}, Wait: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,6 +47,36 @@ func (s *Statement) Inner() (query string, use Use) {
 	return "", NoQuery
 }
 
+// Arguments gives a query of what EXECUTE passes to the statement that it runs,
+// "" where it passes nothing. It is not sure where the text has no such query.
+func (s *Statement) Arguments() (query string, sure bool) {
+	w := wordsOf(s.Text)
+	at := w.find("execute")
+	if !w.sure || at < 0 || at+1 >= len(w.places) {
+		return "", false
+	}
+	switch rest := w.places[at+2:]; {
+	case len(rest) == 0:
+		return "", true
+	case len(rest) == 1 && rest[0].word == "(":
+		return "SELECT " + w.text[rest[0].start+1:rest[0].end-1], true
+	}
+	return "", false
+}
+
+// Filter gives the query whose condition is that of COPY FROM … WHERE, "" where
+// it has none.
+func (s *Statement) Filter() (query string, sure bool) {
+	w := wordsOf(s.Text)
+	if !w.sure || s.Copy == nil || s.Copy.Table == "" {
+		return "", false
+	}
+	if !w.has("where") {
+		return "", true
+	}
+	return "SELECT FROM ONLY " + s.Copy.Table + " WHERE " + w.after("where"), true
+}
+
 func kept(query string, use Use) (string, Use) {
 	if strings.TrimSpace(query) == "" {
 		return "", NoQuery

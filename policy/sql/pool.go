@@ -15,13 +15,14 @@ var errDown = errors.New("the SQL analyser is not running")
 // errLost is the answer to the one text with which a worker broke.
 var errLost = errors.New("the SQL analyser could not cope with the text")
 
-// waitTimeout is how long a text waits for a worker, as while all are starting.
+// waitTimeout is how long a text waits for a worker unless Options say otherwise.
 const waitTimeout = 2 * time.Minute
 
 // pool keeps workers running and hands texts to them.
 type pool struct {
 	argv    []string
 	timeout func(text string) time.Duration
+	wait    time.Duration
 	log     *slog.Logger
 
 	asks  chan *ask
@@ -43,9 +44,9 @@ type ask struct {
 	err  error
 }
 
-func newPool(argv []string, workers int, timeout func(string) time.Duration, log *slog.Logger) *pool {
+func newPool(argv []string, workers int, timeout func(string) time.Duration, wait time.Duration, log *slog.Logger) *pool {
 	ctx, stop := context.WithCancel(context.Background())
-	p := &pool{argv: argv, timeout: timeout, log: log, asks: make(chan *ask), used: make(chan struct{}), ctx: ctx, stop: stop}
+	p := &pool{argv: argv, timeout: timeout, wait: wait, log: log, asks: make(chan *ask), used: make(chan struct{}), ctx: ctx, stop: stop}
 	for i := range workers {
 		p.wg.Go(func() { p.keep(i) })
 	}
@@ -63,7 +64,7 @@ func (p *pool) analyse(ctx context.Context, text string) (*reply, error) {
 		return nil, errDown
 	}
 	a := &ask{text: text, done: make(chan struct{})}
-	timer := time.NewTimer(waitTimeout)
+	timer := time.NewTimer(p.wait)
 	defer timer.Stop()
 	select {
 	case p.asks <- a:

@@ -12,6 +12,7 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,6 +68,9 @@ type Options struct {
 	// Timeout is how long one text may take; 5 s, and as much for each quarter
 	// MiB of text, where absent.
 	Timeout time.Duration
+	// Wait is how long a text waits for a worker, as while all are starting; 2
+	// minutes where absent.
+	Wait time.Duration
 	// CacheBytes bounds the caches, 32 MiB where absent.
 	CacheBytes int
 	Logger     *slog.Logger
@@ -102,7 +106,7 @@ func New(o Options) (*Analyzer, error) {
 	}
 	bytes := orDefault(o.CacheBytes, 32<<20)
 	return &Analyzer{
-		pool:    newPool(o.Argv, orDefault(o.Workers, 2), timeout, o.Logger),
+		pool:    newPool(o.Argv, orDefault(o.Workers, 2), timeout, cmp.Or(o.Wait, waitTimeout), o.Logger),
 		maxText: orDefault(o.MaxText, 1<<20), maxDepth: orDefault(o.MaxDepth, 1000),
 		exact: newCache[[]Statement](bytes / 4 * 3), shapes: newCache[Statement](bytes / 4),
 		keys: sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }},

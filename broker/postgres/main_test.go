@@ -273,6 +273,13 @@ func (e *events) Append(ev *recorder.Event, _ recorder.Durability) error {
 
 func (e *events) Later(ev *recorder.Event) error { return e.Append(ev, recorder.Written) }
 
+// forget lets go of what was kept, as a recorder that writes does.
+func (e *events) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.all = nil
+}
+
 // of gives the events of a type so far.
 func (e *events) of(typ recorder.Type) []recorder.Event {
 	e.mu.Lock()

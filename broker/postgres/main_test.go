@@ -92,7 +92,7 @@ func startShared() error {
 			"host all clear_user 127.0.0.1/32 password", "local all clear_user password",
 			"hostssl all cert_user 127.0.0.1/32 cert",
 		},
-		Settings: map[string]string{"log_statement": "all", "max_connections": "200", "log_min_messages": "fatal"},
+		Settings: map[string]string{"log_statement": "all", "max_connections": "700", "log_min_messages": "fatal"},
 	})
 	if err != nil {
 		return err

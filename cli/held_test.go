@@ -43,7 +43,7 @@ connections:
 rules:
 - {name: deletes, sql: {kinds: [delete]}, effect: require_approval, reason: rows go for good, approval: {groups: [approver], expires: `+expires+`}}
 - {name: work, who: {groups: [engineer]}, effect: allow}
-- {name: record, who: {groups: [approver]}, actions: [audit.read], effect: allow}
+- {name: record, who: {groups: [approver]}, actions: [audit.read, session.end], effect: allow}
 `)
 	hoopIn(t, clientEnv(s.dir), bobsPassword, "issuer", "user", "add", "bob", "--group", "approver", "--email", "bob@example.com", "--config", s.config()).must(t, 0)
 	s.reload(t, "configuration reloaded")

@@ -88,6 +88,8 @@ type Caller struct {
 	Chain     policy.Chain
 	Client    string // remote address
 	Binding   string // how possession of the key was proved
+	// Reason and Ticket say what the session is for, in the caller's words.
+	Reason, Ticket string
 	// Ended is done when the caller's right to be here ends; its cause says why.
 	Ended context.Context
 }
@@ -178,6 +180,7 @@ func (b *Broker) Serve(ctx context.Context, client net.Conn, who *Caller, conn *
 	s := NewSession(b.deps(conn), id, &Admission{
 		Principal: who.Principal, Chain: who.Chain, Connection: &conn.Connection,
 		Target: &conn.Target, Client: who.Client, Binding: who.Binding,
+		Reason: who.Reason, Ticket: who.Ticket,
 	})
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -90,13 +90,13 @@ func (s *Session) await(ctx context.Context, a *Action, v *policy.Verdict, d *ma
 	if permit.BreakGlass {
 		out.record.State = "break_glass"
 	}
-	denial := s.again(ctx, a, q, v, permit)
+	denial := s.again(ctx, a, v, permit)
 	return out, denial
 }
 
 // again decides under the policy in force now, and compares what was approved
 // with what would run.
-func (s *Session) again(ctx context.Context, a *Action, q *approval.Request, v *policy.Verdict, permit *approval.Permit) *Denial {
+func (s *Session) again(ctx context.Context, a *Action, v *policy.Verdict, permit *approval.Permit) *Denial {
 	now := s.evaluate(a)
 	if now.Effect == policy.RequireApproval {
 		spec, ok := s.deps.Policy().Approval(now.Rule)
@@ -117,7 +117,7 @@ func (s *Session) again(ctx context.Context, a *Action, q *approval.Request, v *
 	if permit.Covered || s.holder == nil {
 		return nil // its meaning was asked for a moment ago
 	}
-	fresh := *q
+	fresh := *permit.Request
 	var err error
 	if fresh.Meaning, err = s.holder.Meaning(ctx, a); err != nil {
 		v.Effect = policy.Deny
@@ -125,7 +125,7 @@ func (s *Session) again(ctx context.Context, a *Action, q *approval.Request, v *
 	}
 	if !bytes.Equal(fresh.Digest(), permit.Digest) {
 		v.Effect = policy.Deny
-		return &Denial{Code: CodeDenied, Rule: v.Rule, Message: "what was approved is not what would run now: " + difference(&q.Meaning, &fresh.Meaning),
+		return &Denial{Code: CodeDenied, Rule: v.Rule, Message: "what was approved is not what would run now: " + difference(&permit.Request.Meaning, &fresh.Meaning),
 			Hint: "run it again to ask again"}
 	}
 	return nil
@@ -154,7 +154,7 @@ func difference(was, is *approval.Meaning) string {
 func (s *Session) request(ctx context.Context, a *Action, v *policy.Verdict, d *mask.Detectors) (*approval.Request, error) {
 	q := &approval.Request{
 		Kind: approval.KindStatement, Session: s.ID, Connection: s.Connection.Name, Protocol: s.Connection.Protocol,
-		Principal: *s.Principal, Chain: s.Chain, Client: s.Client, Binding: s.Binding,
+		Principal: *s.Principal, Chain: s.Chain, Client: s.Client, Binding: s.Binding, Reason: s.Reason, Ticket: s.Ticket,
 		Verb: a.Verb, Text: a.Text, Params: a.Params, SQL: a.SQL, Rule: v.Rule, RuleReason: v.Reason,
 	}
 	if a.Verb == verbOpen {
@@ -183,12 +183,15 @@ func (s *Session) hold(ctx context.Context, a *Action, p *approval.Approval) err
 	}
 	if v, ok := s.holder.(Previewer); ok && p.Kind == approval.KindStatement {
 		var looking sync.WaitGroup
+		seeing, enough := context.WithCancel(ctx)
+		id := p.ID
 		looking.Go(func() {
-			if seen := v.Preview(ctx, a); seen != nil {
-				s.deps.Approvals.AddPreview(p.ID, seen)
+			if seen := v.Preview(seeing, a); seen != nil {
+				s.deps.Approvals.AddPreview(id, seen)
 			}
 		})
 		defer looking.Wait()
+		defer enough() // who gives up waits for no preview
 	}
 	return s.holder.Hold(ctx, notice(p))
 }

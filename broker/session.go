@@ -25,6 +25,8 @@ type Session struct {
 	Target     *Target
 	Client     string // remote address of the client
 	Binding    string // how the client proved its key: exporter or nonce
+	Reason     string // what it is for, in its user's words; for who answers approvals
+	Ticket     string
 
 	deps    Deps
 	actions atomic.Uint64
@@ -45,7 +47,7 @@ func NewSession(deps Deps, id string, who *Admission) *Session {
 	}
 	return &Session{
 		ID: id, Principal: who.Principal, Chain: who.Chain, Connection: who.Connection,
-		Target: who.Target, Client: who.Client, Binding: who.Binding,
+		Target: who.Target, Client: who.Client, Binding: who.Binding, Reason: who.Reason, Ticket: who.Ticket,
 		deps: deps, started: deps.Now(),
 	}
 }
@@ -58,6 +60,8 @@ type Admission struct {
 	Target     *Target
 	Client     string
 	Binding    string
+	Reason     string
+	Ticket     string
 }
 
 // Deps is what a session stands on. The broker fills it; each call reads the

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hoop/broker/approval"
 	"hoop/broker/config"
 	"hoop/cli/serve"
 	"hoop/recorder"
@@ -22,7 +23,9 @@ func (a *App) auditVerifyCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "verify", Short: "Check the whole audit log against its signed checkpoints", Args: cobra.NoArgs,
 		Long: "Reads every segment and checks frames, order, the Merkle tree and each signed\n" +
-			"checkpoint. It works while the broker runs and needs nothing but the files.",
+			"checkpoint; and of approvals each answer's signature, that it is for what was\n" +
+			"asked and by nobody who asked, and that nothing ran before it was approved.\n" +
+			"It works while the broker runs and needs nothing but the files.",
 		RunE: func(*cobra.Command, []string) error {
 			if dir == "" {
 				cfg, err := config.Load(path)
@@ -35,7 +38,7 @@ func (a *App) auditVerifyCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.printReport(report)
+			return a.printReport(&verified{Report: report, Approvals: auditApprovals(dir)})
 		},
 	}
 	cmd.Flags().StringVar(&path, "config", "hoop.yaml", "the broker's configuration")
@@ -43,22 +46,46 @@ func (a *App) auditVerifyCmd() *cobra.Command {
 	return cmd
 }
 
-func (a *App) printReport(r *recorder.Report) error {
+// verified is all that was checked.
+type verified struct {
+	*recorder.Report
+	Approvals *approval.Audited `json:"approvals"`
+}
+
+func (v *verified) problems() int { return len(v.Problems) + len(v.Approvals.Problems) }
+
+// auditApprovals goes as far as the log can be read: damage is in the report.
+func auditApprovals(dir string) *approval.Audited {
+	var a approval.Auditor
+	err := recorder.Scan(dir, 0, a.Event)
+	found := a.Found()
+	if err != nil {
+		found.Problems = append(found.Problems, "approvals are not checked beyond here: "+err.Error())
+	}
+	return found
+}
+
+func (a *App) printReport(r *verified) error {
 	var err error
 	if a.json() {
 		err = a.printJSON(r)
 	} else {
 		_, err = fmt.Fprintf(a.Out, "log %s: %d events in %d segments, %d of them under %d signed checkpoints, root %s\n",
 			r.Origin, r.Events, r.Segments, r.Signed, r.Checkpoints, r.Root)
+		_, _ = fmt.Fprintf(a.Out, "approvals: %d approved, %d signatures of answers fit (%d of them given in a browser), %d actions went on with them\n",
+			r.Approvals.Approvals, r.Approvals.Answers, r.Approvals.OnPage, r.Approvals.Actions)
 		for _, n := range r.Notes {
 			_, _ = fmt.Fprintln(a.Out, "note:", n)
 		}
 		for _, p := range r.Problems {
 			_, _ = fmt.Fprintln(a.Out, "PROBLEM:", p)
 		}
+		for _, p := range r.Approvals.Problems {
+			_, _ = fmt.Fprintln(a.Out, "PROBLEM:", printable(p))
+		}
 	}
-	if err == nil && !r.OK() {
-		err = &exitError{code: exitFailure, word: "damaged", err: fmt.Errorf("the log is not what was written: %d problems", len(r.Problems))}
+	if err == nil && r.problems() > 0 {
+		err = &exitError{code: exitFailure, word: "damaged", err: fmt.Errorf("the log is not what was written: %d problems", r.problems())}
 	}
 	return err
 }

@@ -21,6 +21,7 @@ type connectOptions struct {
 	socket  string
 	format  string
 	noWait  bool
+	why     api.Purpose
 	// unchecked lets a TCP port be opened where nobody can say who uses it.
 	unchecked bool
 }
@@ -57,6 +58,8 @@ func (a *App) connectCmd() *cobra.Command {
 	f.BoolVar(&o.unchecked, "allow-unchecked-tcp", false,
 		"open a TCP port also where the system cannot say who uses it (macOS, Windows): all users of this machine can, as you")
 	f.BoolVar(&o.noWait, "no-wait", false, "do not wait for an approval: exit with code 8 and its number")
+	f.StringVar(&o.why.Reason, "reason", "", "what it is for: who answers an approval reads it")
+	f.StringVar(&o.why.Ticket, "ticket", "", "a ticket that says more")
 	return cmd
 }
 
@@ -82,7 +85,7 @@ func (a *App) connect(cmd *cobra.Command, o *connectOptions) error {
 		return &exitError{code: exitFailure, word: "unsupported", err: fmt.Errorf("%s speaks %s, which this version cannot open", o.name, conn.Protocol)}
 	}
 	if o.noWait && conn.Effect == "require_approval" {
-		return a.askToOpen(ctx, c, o.name)
+		return a.askToOpen(ctx, c, o)
 	}
 	if o.listen {
 		return a.listen(ctx, c, conn, o)
@@ -92,7 +95,7 @@ func (a *App) connect(cmd *cobra.Command, o *connectOptions) error {
 
 // askToOpen asks for an hour's grant, unless that waits already, and does not
 // wait for it.
-func (a *App) askToOpen(ctx context.Context, c *api.Client, name string) error {
+func (a *App) askToOpen(ctx context.Context, c *api.Client, o *connectOptions) error {
 	who, err := c.Whoami(ctx)
 	if err != nil {
 		return err
@@ -102,11 +105,15 @@ func (a *App) askToOpen(ctx context.Context, c *api.Client, name string) error {
 		return err
 	}
 	for i := range open {
-		if x := &open[i]; x.Connection == name && x.Kind == "session" && x.RequesterID == who.Principal.ID && x.Session == "" {
+		if x := &open[i]; x.Connection == o.name && x.Kind == "session" && x.RequesterID == who.Principal.ID && x.Session == "" {
 			return pending(x)
 		}
 	}
-	got, err := c.RequestAccess(ctx, &api.AccessRequest{Connection: name, ForSec: 3600, Reason: "hoop connect --no-wait"})
+	in := &api.AccessRequest{Connection: o.name, ForSec: 3600, Reason: o.why.Reason, Ticket: o.why.Ticket}
+	if in.Reason == "" {
+		in.Reason = "hoop connect --no-wait"
+	}
+	got, err := c.RequestAccess(ctx, in)
 	if err != nil {
 		return err
 	}
@@ -131,6 +138,9 @@ func (a *App) checkConnect(cmd *cobra.Command, o *connectOptions) error {
 	if a.json() {
 		o.format = "json"
 	}
+	if err := o.why.Check(); err != nil {
+		return usagef("--reason, --ticket: %v", err)
+	}
 	switch {
 	case o.listen && len(o.command) > 0:
 		return usagef("--listen and a command exclude each other")
@@ -148,7 +158,7 @@ func (a *App) checkConnect(cmd *cobra.Command, o *connectOptions) error {
 // runCommand runs a program on a listener of its own and passes its exit code
 // on.
 func (a *App) runCommand(ctx context.Context, c *api.Client, conn *api.Connection, o *connectOptions) error {
-	d, err := a.openDoor(c, conn, doorOptions{anyPort: true, unchecked: o.unchecked})
+	d, err := a.openDoor(c, conn, doorOptions{anyPort: true, unchecked: o.unchecked, why: o.why})
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ type door struct {
 	port   int    // TCP port on 127.0.0.1; 0 where there is none
 	// unchecked: nobody can say who uses the port, and the user knows.
 	unchecked bool
+	why       api.Purpose
 	events    func(event, reason string)
 
 	listeners []net.Listener
@@ -40,6 +41,7 @@ type doorOptions struct {
 	port      int    // the port to take; 0 is the stable one
 	dir       string // folder for the unix socket
 	unchecked bool   // where nobody can say who uses a TCP port, open one all the same
+	why       api.Purpose
 	events    func(event, reason string)
 }
 
@@ -48,7 +50,7 @@ const socketName = ".s.PGSQL.5432"
 
 // openDoor opens the listeners.
 func (a *App) openDoor(c *api.Client, conn *api.Connection, o doorOptions) (*door, error) {
-	d := &door{client: c, conn: conn, events: o.events}
+	d := &door{client: c, conn: conn, why: o.why, events: o.events}
 	if d.events == nil {
 		tell := a.listenEvents(conn.Name, "text")
 		d.events = func(event, reason string) { tell(event, reason, nil) }
@@ -138,7 +140,7 @@ func (d *door) accept(ctx context.Context, l net.Listener) {
 // its own protocol.
 func (d *door) carry(ctx context.Context, local net.Conn) {
 	defer func() { _ = local.Close() }()
-	stream, err := d.client.Open(ctx, d.conn.Name)
+	stream, err := d.client.Open(ctx, d.conn.Name, d.why)
 	if err != nil {
 		f := classify(err)
 		_ = postgres.Refuse(local, sqlstate(f.Exit), "hoop: "+f.Message, f.Hint)

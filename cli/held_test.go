@@ -24,6 +24,7 @@ type shopWithOrders struct {
 	database string
 	annEnv   []string
 	bobEnv   []string
+	shop     string    // connection and rules
 	l        *listener // ann's
 }
 
@@ -37,14 +38,15 @@ func newShopWithOrders(t *testing.T, expires string) *shopWithOrders {
 		CREATE FUNCTION ran() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN INSERT INTO public.runs DEFAULT VALUES; RETURN NULL; END';
 		CREATE TRIGGER t AFTER DELETE ON orders FOR EACH STATEMENT EXECUTE FUNCTION ran(); GRANT ALL ON orders TO app`)
 	t.Cleanup(func() { s.superuser("shop", "DROP DATABASE "+s.database+" WITH (FORCE)") })
-	s.writeShop(t, `
+	s.shop = `
 connections:
-- {name: shop, protocol: postgres, credential: app, target: {host: 127.0.0.1, port: PORT, database: `+s.database+`, tls: {mode: require}}}
+- {name: shop, protocol: postgres, credential: app, target: {host: 127.0.0.1, port: PORT, database: ` + s.database + `, tls: {mode: require}}}
 rules:
-- {name: deletes, sql: {kinds: [delete]}, effect: require_approval, reason: rows go for good, approval: {groups: [approver], expires: `+expires+`}}
+- {name: deletes, sql: {kinds: [delete]}, effect: require_approval, reason: rows go for good, approval: {groups: [approver], expires: ` + expires + `}}
 - {name: work, who: {groups: [engineer]}, effect: allow}
-- {name: record, who: {groups: [approver]}, actions: [audit.read], effect: allow}
-`)
+- {name: record, who: {groups: [approver]}, actions: [audit.read, session.end], effect: allow}
+`
+	s.writeShop(t, s.shop)
 	hoopIn(t, clientEnv(s.dir), bobsPassword, "issuer", "user", "add", "bob", "--group", "approver", "--email", "bob@example.com", "--config", s.config()).must(t, 0)
 	s.reload(t, "configuration reloaded")
 	s.annEnv = s.ann(t)

@@ -18,7 +18,7 @@ import (
 // ordinary end.
 func (a *App) listen(ctx context.Context, c *api.Client, conn *api.Connection, o *connectOptions) error {
 	tell := a.listenEvents(conn.Name, o.format)
-	d, err := a.openDoor(c, conn, doorOptions{port: o.port, dir: o.socket, unchecked: o.unchecked,
+	d, err := a.openDoor(c, conn, doorOptions{port: o.port, dir: o.socket, unchecked: o.unchecked, why: o.why,
 		events: func(event, reason string) { tell(event, reason, nil) }})
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ type terminal struct {
 	mu     sync.Mutex
 	screen strings.Builder
 	vt     *screen // what it makes of that
-	seen   int // up to where wait has looked
+	seen   int     // up to where wait has looked
 	grew   chan struct{}
 	done   chan struct{}
 }

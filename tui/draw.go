@@ -67,20 +67,19 @@ func (m *Model) footer() []string {
 	case first != "":
 		first = one(first)
 	}
-	keys := make([]string, 0, 6)
-	for i, b := range m.keys() {
-		if i < 5 || b.key == "?" || b.key == "q" {
-			keys = append(keys, b.key+" "+b.does)
-		}
-	}
+	keys := m.footerKeys()
 	if m.prompt != nil {
 		keys = []string{"enter do it", "esc leave it"}
 	}
-	second := m.look.faint.Render(strings.Join(keys, " · "))
-	if m.command != "" {
-		second = spread(second, m.look.faint.Render("$ "+one(m.command)), m.width)
+	second := strings.Join(keys, " · ")
+	if m.command != "" && m.prompt == nil {
+		command := "$ " + one(m.command)
+		if plainWidth(second)+plainWidth(command) >= m.width { // what was just done matters more
+			second = "? keys"
+		}
+		second = spread(second, command, m.width)
 	}
-	return []string{first, second}
+	return []string{first, m.look.faint.Render(second)}
 }
 
 func (m *Model) drawHelp() []string {

@@ -1,6 +1,12 @@
 package tui
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -9,17 +15,31 @@ import (
 // binding is one key of a screen, for help and footer.
 type binding struct{ key, does string }
 
-// keys lists what is valid here; the first five stand in the footer.
+// keys lists what is valid here; the first ones stand in the footer.
 func (m *Model) keys() []binding {
-	everywhere := []binding{{"/", "filter"}, {"tab", "approvals or sessions"}, {"?", "keys"}, {"r", "load again"}, {"q", "leave"}}
+	everywhere := []binding{{"/", "filter"}, {"tab", "approvals or sessions"}, {"?", "keys"}, {"r", "load again"}, {"q", "leave"},
+		{"j k", "choose, as ↑↓"}, {"g G", "the first, the last; also home and end"}, {"ctrl+c", "leave at once"}}
 	switch m.screen {
 	case sessions:
 		return append([]binding{{"enter", "timeline"}, {"x", "end it"}, {"↑↓", "choose"}}, everywhere...)
 	case timeline:
-		return append([]binding{{"s", "slow first"}, {"↑↓", "choose"}, {"e", "export"}, {"esc", "back"}}, everywhere...)
+		return append([]binding{{"f", "follow"}, {"s", "slow first"}, {"↑↓", "choose"}, {"e", "export"}, {"esc", "back; also backspace"}}, everywhere...)
 	default:
-		return append([]binding{{"a", "approve"}, {"t", "for a time"}, {"d", "deny"}, {"↑↓", "choose"}, {"pgdn", "read on"}}, everywhere...)
+		return append([]binding{{"a", "approve"}, {"t", "for a time"}, {"d", "deny"}, {"↑↓", "choose"}, {"pgdn", "read on; also space"},
+			{"pgup", "read back; also b"}}, everywhere...)
 	}
+}
+
+// footerKeys are as many as a narrow terminal has room for.
+func (m *Model) footerKeys() []string {
+	var out []string
+	for i, b := range m.keys() {
+		does, _, _ := strings.Cut(b.does, ";")
+		if i < 5 && b.key != "tab" && b.key != "pgup" || b.key == "?" || b.key == "q" {
+			out = append(out, b.key+" "+does)
+		}
+	}
+	return out
 }
 
 // key acts on one key press.
@@ -92,7 +112,7 @@ func (m *Model) move(by int) {
 func (m *Model) page() int { return max(1, m.height/3) }
 
 func (m *Model) turn() tea.Cmd {
-	m.scroll = 0
+	m.scroll, m.command = 0, ""
 	if m.screen == approvals {
 		m.screen = sessions
 	} else {
@@ -163,13 +183,46 @@ func (m *Model) sessionKey(k string) tea.Cmd {
 func (m *Model) timelineKey(k string) tea.Cmd {
 	switch k {
 	case "esc", "backspace":
-		m.screen, m.scroll = sessions, 0
+		m.screen, m.scroll, m.command = sessions, 0, ""
 		return m.load()
 	case "s":
-		m.slowFirst = !m.slowFirst
+		m.slowFirst, m.follow = !m.slowFirst, false
+		m.command = "hoop sessions show " + m.detail.ID
+	case "f":
+		m.follow, m.slowFirst = !m.follow, false
+		m.command = "hoop sessions show " + m.detail.ID
+		if m.follow {
+			m.notice = "following: the latest statement stays chosen"
+			m.clamp()
+			return m.load()
+		}
 	case "e":
 		m.command = "hoop sessions show " + m.detail.ID + " -o json > " + m.detail.ID + ".json"
-		m.notice = "export it with the command below"
+		return m.export()
 	}
 	return nil
+}
+
+// export writes the session on the screen into the folder that hoop was started
+// in. A file that is there already stays.
+func (m *Model) export() tea.Cmd {
+	text, err := json.MarshalIndent(m.detail, "", "  ")
+	name := m.detail.ID + ".json"
+	return func() tea.Msg {
+		if err != nil {
+			return failedMsg{err, false}
+		}
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			return failedMsg{fmt.Errorf("%s is there already", name), false}
+		}
+		if err != nil {
+			return failedMsg{err, false}
+		}
+		_, err = f.Write(append(text, '\n'))
+		if err = errors.Join(err, f.Close()); err != nil {
+			return failedMsg{err, false}
+		}
+		return doneMsg("exported to " + name)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hoop/broker/api"
+	"hoop/recorder"
 )
 
 // shownSessions are those that the filter leaves: live ones first.
@@ -82,7 +83,7 @@ func (m *Model) drawTimeline(height int) []string {
 	for i := range list {
 		x := &list[i]
 		line := fmt.Sprintf("  %s %s %6d %s %s %s", cell(x.Time.Local().Format("15:04:05"), 9), cell(took(x.Duration), 9), x.Rows,
-			cell(x.Effect, 16), cell(x.Outcome+ifSet(" ", x.Code), 10), one(x.Text))
+			cell(verdict(x), 16), cell(x.Outcome+ifSet(" ", x.Code), 10), one(x.Text))
 		line = cell(line, m.width)
 		if i == m.selected[timeline] {
 			line = m.look.chosen.Render("▸" + strings.TrimPrefix(line, " "))
@@ -104,6 +105,9 @@ func (m *Model) actionDetail(list []api.Action) []string {
 	}
 	x := &list[i]
 	out := []string{fmt.Sprintf("  event %d  rule %s  %s", x.Event, visible(x.Rule), one(x.Reason))}
+	if a := x.Approval; a != nil {
+		out = append(out, "  "+approvalLine(a))
+	}
 	for _, l := range lines(x.Text, max(10, m.width-2)) {
 		out = append(out, "  "+m.look.title.Render(l))
 	}
@@ -119,6 +123,32 @@ func (m *Model) actionDetail(list []api.Action) []string {
 		out = append(out, "  masked: "+strings.Join(masked, ", "))
 	}
 	return out
+}
+
+// verdict is the effect, and what came of it where people were asked.
+func verdict(x *api.Action) string {
+	if x.Approval == nil || x.Approval.State == "" {
+		return x.Effect
+	}
+	return x.Approval.State
+}
+
+// approvalLine tells whom a statement waited for, and how long.
+func approvalLine(a *recorder.Approval) string {
+	text := "approval " + a.ID + " " + a.State
+	if len(a.Approvers) > 0 {
+		text += " by " + one(strings.Join(a.Approvers, ", "))
+	}
+	if a.Comment != "" {
+		text += ": " + one(a.Comment)
+	}
+	if a.Grant != "" {
+		text += ", grant " + a.Grant
+	}
+	if a.WaitedMS > 0 {
+		text += " after " + (time.Duration(a.WaitedMS) * time.Millisecond).String()
+	}
+	return text
 }
 
 func took(us int64) string {

@@ -91,6 +91,7 @@ type Model struct {
 	scroll    int
 	read      map[string]bool // approvals whose text was seen to its end
 	slowFirst bool
+	follow    bool // the latest statement of a timeline stays chosen
 
 	prompt  *prompt
 	help    bool

@@ -2,10 +2,13 @@ package tui
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +19,7 @@ import (
 
 	"hoop/broker/api"
 	"hoop/policy"
+	"hoop/recorder"
 )
 
 var update = flag.Bool("update", false, "write the golden screens anew")
@@ -91,6 +95,8 @@ func newDesk() *desk {
 				{Event: 5, Number: 1, Time: at("2026-11-24 09:00:11"), Verb: "sql.select", Text: "SELECT * FROM plans", Effect: "allow", Rule: "engineers-work", Outcome: "ok", Rows: 12, Duration: 3000},
 				{Event: 7, Number: 2, Time: at("2026-11-24 09:00:20"), Verb: "sql.update", Text: "UPDATE users SET active = false\nWHERE plan = 'free'", Effect: "allow", Rule: "engineers-work", Outcome: "ok", Rows: 812, Duration: 41000, Masked: map[string]int{"pii.email": 2}},
 				{Event: 9, Number: 3, Time: at("2026-11-24 09:00:30"), Verb: "sql.drop_table", Text: "DROP TABLE users", Effect: "deny", Rule: "no-ddl", Outcome: "denied", Code: "42501"},
+				{Event: 12, Number: 4, Time: at("2026-11-24 09:01:10"), Verb: "sql.delete", Text: "DELETE FROM plans WHERE id = 7", Effect: "allow", Rule: "deletes", Outcome: "ok", Rows: 1, Duration: 900,
+					Approval: &recorder.Approval{ID: "ap0", State: "approved", Approvers: []string{"bob@demo.example"}, WaitedMS: 32400}},
 			},
 		},
 	}
@@ -181,6 +187,9 @@ func TestScreens(t *testing.T) {
 	}{{"80x24", 80, 24}, {"140x45", 140, 45}} {
 		for name, keys := range map[string][]string{
 			"approvals": nil, "second": {"down"}, "sessions": {"tab"}, "timeline": {"tab", "enter", "down"}, "help": {"?"}, "deny": {"pgdown", "d"},
+			"approve": {"pgdown", "a", "fine"}, "for-a-time": {"pgdown", "t"}, "denied": {"down", "down"}, "filter": {"/", "trunc", "enter"}, "nothing": {"/", "zzz", "enter"},
+			"end-session": {"tab", "x", "gy"}, "help-sessions": {"tab", "?"}, "help-timeline": {"tab", "enter", "?"}, "approved": {"tab", "enter", "G"},
+			"slow-first": {"tab", "enter", "s"}, "follow": {"tab", "enter", "f"}, "done": {"pgdown", "pgdown", "a", "enter"},
 		} {
 			t.Run(name+"-"+size.name, func(t *testing.T) {
 				r := newRig(t, newDesk(), size.width, size.height)
@@ -196,6 +205,54 @@ func TestScreens(t *testing.T) {
 				}
 				golden(t, name+"-"+size.name, got)
 			})
+		}
+	}
+}
+
+// A broker that is gone, on each screen: what was loaded stays, and is said to be
+// old.
+func TestOfflineScreens(t *testing.T) {
+	for _, size := range [][2]int{{80, 24}, {140, 45}} {
+		d := newDesk()
+		r := newRig(t, d, size[0], size[1])
+		d.fails = errors.New("dial tcp 127.0.0.1:8443: connect: connection refused")
+		r.press("r")
+		golden(t, fmt.Sprintf("offline-%dx%d", size[0], size[1]), r.screen())
+	}
+}
+
+// What is exported is the session on the screen; a file that is there stays.
+func TestExport(t *testing.T) {
+	t.Chdir(t.TempDir())
+	r := newRig(t, newDesk(), 80, 24)
+	r.press("tab", "enter", "e")
+	text, err := os.ReadFile("gy5lzqdhsj7ei7x2.json")
+	var got api.SessionDetail
+	if err != nil || json.Unmarshal(text, &got) != nil || len(got.ActionList) != 4 || !strings.Contains(r.screen(), "exported to gy5lzqdhsj7ei7x2.json") {
+		t.Fatalf("exported %s, %v:\n%s", text, err, r.screen())
+	}
+	if r.press("e"); !strings.Contains(r.screen(), "is there already") {
+		t.Errorf("again:\n%s", r.screen())
+	}
+}
+
+// Every key that help lists does something on its screen, and no other letter
+// does.
+func TestKeysAreThoseOfHelp(t *testing.T) {
+	for _, c := range []struct{ to []string }{{nil}, {[]string{"tab"}}, {[]string{"tab", "enter"}}} {
+		listed := "jkgGb" // the second halves of what help lists, and space
+		for _, b := range func() []binding { r := newRig(t, newDesk(), 80, 24); r.press(c.to...); return r.m.keys() }() {
+			listed += b.key
+		}
+		for k := 'a'; k <= 'z'; k++ {
+			t.Chdir(t.TempDir())
+			r := newRig(t, newDesk(), 80, 24)
+			r.press(append(slices.Clone(c.to), "pgdown", "pgdown", "j")...)
+			before := r.screen()
+			r.press(string(k))
+			if acts := r.screen() != before; acts && !strings.ContainsRune(listed, k) {
+				t.Errorf("after %v the key %c does something that help does not list", c.to, k)
+			}
 		}
 	}
 }

@@ -101,6 +101,9 @@ func (m *Model) changed(e api.ApprovalEvent) {
 // clamp keeps the selection inside its list.
 func (m *Model) clamp() {
 	n := m.count()
+	if m.follow && m.screen == timeline {
+		m.selected[timeline] = n - 1
+	}
 	m.selected[m.screen] = max(0, min(m.selected[m.screen], n-1))
 }
 

@@ -117,10 +117,14 @@ func (c *Client) Explain(ctx context.Context, in *ExplainRequest) (*Explanation,
 	return call[Explanation](ctx, c, http.MethodPost, "/v1/explain", in)
 }
 
-// Open opens a tunnel to a connection. The error is an *Error where the broker
-// refused.
-func (c *Client) Open(ctx context.Context, connection string) (*tunnel.Stream, error) {
-	s, err := c.Dialer.Open(ctx, "/v1/connections/"+url.PathEscape(connection)+"/tunnel", http.Header{})
+// Open opens a tunnel to a connection; why is for who answers what waits in it.
+// The error is an *Error where the broker refused.
+func (c *Client) Open(ctx context.Context, connection string, why Purpose) (*tunnel.Stream, error) {
+	path := "/v1/connections/" + url.PathEscape(connection) + "/tunnel"
+	if query := why.query(); len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	s, err := c.Dialer.Open(ctx, path, http.Header{})
 	var refused *tunnel.RefusedError
 	if errors.As(err, &refused) {
 		return nil, decodeError(refused.Status, refused.Body)

@@ -3,12 +3,42 @@ package api
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"net/url"
+	"unicode/utf8"
 
 	"hoop/broker/identity"
 	"hoop/tunnel"
 )
+
+// Purpose is what a session is for, in its user's own words.
+type Purpose struct{ Reason, Ticket string }
+
+// maxPurpose bounds each, in bytes.
+const maxPurpose = 500
+
+func (p Purpose) query() url.Values {
+	q := url.Values{}
+	if p.Reason != "" {
+		q.Set("reason", p.Reason)
+	}
+	if p.Ticket != "" {
+		q.Set("ticket", p.Ticket)
+	}
+	return q
+}
+
+// Check refuses what is no short text.
+func (p Purpose) Check() error {
+	for _, s := range []string{p.Reason, p.Ticket} {
+		if len(s) > maxPurpose || !utf8.ValidString(s) {
+			return fmt.Errorf("a reason and a ticket are texts of at most %d bytes", maxPurpose)
+		}
+	}
+	return nil
+}
 
 // tunnel turns the request into a byte stream and runs a session on it. What
 // policy refuses is told inside the tunnel, in the connection's own protocol.
@@ -19,6 +49,12 @@ func (h *Handler) tunnel(w http.ResponseWriter, r *http.Request, l *identity.Cal
 		return
 	}
 	caller := h.caller(r, l)
+	why := Purpose{r.URL.Query().Get("reason"), r.URL.Query().Get("ticket")}
+	if err := why.Check(); err != nil {
+		h.fail(w, &Error{Status: http.StatusBadRequest, Code: CodeUsage, Message: err.Error()})
+		return
+	}
+	caller.Reason, caller.Ticket = why.Reason, why.Ticket
 	stream, err := h.Tunnels.Accept(w, r, owner(l))
 	if err != nil {
 		h.notUpgraded(w, c.Name, err)

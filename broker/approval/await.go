@@ -18,6 +18,7 @@ type Permit struct {
 	BreakGlass bool
 	Waited     time.Duration
 	Digest     []byte // of the request as it was approved
+	Request    *Request
 
 	answers   []Answer
 	principal *policy.Principal
@@ -104,7 +105,7 @@ func (d *Desk) outcome(p *pending, gave error) (*Permit, error) {
 	a := p.snapshot()
 	if a.State == Approved && gave == nil {
 		return &Permit{Approval: a.ID, Grant: a.Grant, Approvers: a.Approvers(), Waited: a.Ended.Sub(a.Created), Digest: a.Signs,
-			answers: a.Answers, principal: &a.Principal}, nil
+			Request: &a.Request, answers: a.Answers, principal: &a.Principal}, nil
 	}
 	refused := &RefusedError{ID: a.ID, State: a.State, Why: gave}
 	if n := a.Denial(); n != nil {

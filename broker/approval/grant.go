@@ -84,7 +84,7 @@ func (d *Desk) covering(q *Request, spec *policy.ApprovalSpec) (*Grant, *Permit)
 			continue
 		}
 		p := &Permit{Approval: g.Approval, Grant: g.ID, Approvers: g.Approvers(), Covered: true, BreakGlass: g.BreakGlass, Digest: q.Digest(),
-			answers: g.Answers, principal: &q.Principal}
+			Request: q, answers: g.Answers, principal: &q.Principal}
 		if p.Satisfies(spec) {
 			return g, p
 		}

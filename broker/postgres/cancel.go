@@ -96,7 +96,7 @@ func (e *Engine) cancel(ctx context.Context, s *broker.Session, p *startupPacket
 		return fmt.Errorf("record a cancel request: %w", err)
 	}
 	if held := c.up.held.Load(); held != nil {
-		(*held)()
+		held.give()
 		return nil
 	}
 	return e.cancelUpstream(ctx, c)

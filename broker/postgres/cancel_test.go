@@ -179,8 +179,7 @@ func TestCancelNeedsItsRecord(t *testing.T) {
 	}
 	w.events.fail = nil
 	held := 0
-	cancel := func() { held++ }
-	up.held.Store(&cancel)
+	up.held.Store(&withdrawal{wake: func() { held++ }})
 	if err := w.engine.cancel(t.Context(), s, request); err != nil || held != 1 {
 		t.Errorf("a held statement was cancelled %d times: %v", held, err)
 	}

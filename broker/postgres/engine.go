@@ -50,13 +50,16 @@ type Engine struct {
 	tls     tlsCache
 	buffers buffers
 	views   views
+	// previews has an item for each that is being made.
+	previews chan struct{}
 }
 
 var _ broker.Engine = (*Engine)(nil)
 
 // New makes an engine.
 func New(opts Options) *Engine {
-	e := &Engine{analyzer: opts.Analyzer, log: opts.Logger, handshake: opts.HandshakeTimeout, idle: idleAfter}
+	e := &Engine{analyzer: opts.Analyzer, log: opts.Logger, handshake: opts.HandshakeTimeout, idle: idleAfter,
+		previews: make(chan struct{}, maxPreviews)}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"hoop/broker"
@@ -26,19 +27,47 @@ var _ broker.Holder = (*requests)(nil)
 // is, before everything behind it; the target goes on answering what came
 // before it.
 func (c *requests) Hold(ctx context.Context, notice string) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(c.wanted, func() { cancel(broker.ErrWithdrawn) })()
 	if err := c.relay.notice(notice); err != nil {
 		return gone(err, errClientGone)
 	}
 	c.flow.shelve()
 	defer c.flow.unshelve()
-	err := c.flow.listen(ctx, func() error { return c.relay.notice("hoop: still waiting\n" + notice) })
-	if cause := context.Cause(ctx); errors.Is(cause, broker.ErrWithdrawn) {
-		return cause
+	err := c.flow.listen(ctx, c.wanted, func() error { return c.relay.notice("hoop: still waiting for an answer; Ctrl-C withdraws it") })
+	if c.wanted.is() && ctx.Err() == nil {
+		return broker.ErrWithdrawn
 	}
 	return gone(err, errClientGone)
+}
+
+// withdrawal is a cancel request for what is held. A context would cost a held
+// session more than anything else that it has.
+type withdrawal struct {
+	mu    sync.Mutex
+	given bool
+	wake  func() // interrupts who waits; nil where nobody does
+}
+
+func (w *withdrawal) give() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.given = true
+	if w.wake != nil {
+		w.wake()
+	}
+}
+
+func (w *withdrawal) is() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.given
+}
+
+// wakes says how to interrupt who waits from now on. Once it is nil nothing of
+// what it was before runs any more.
+func (w *withdrawal) wakes(wake func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wake = wake
 }
 
 // want takes cancel requests from now on, until unwant: one that comes before
@@ -47,18 +76,14 @@ func (c *requests) want() {
 	if c.up.held.Load() != nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	withdraw := func() { cancel() }
-	c.wanted = ctx
-	c.up.held.Store(&withdraw)
+	c.wanted = &withdrawal{}
+	c.up.held.Store(c.wanted)
 }
 
 // unwant leaves cancel requests to the target again.
 func (c *requests) unwant() {
-	if withdraw := c.up.held.Swap(nil); withdraw != nil {
-		(*withdraw)()
-		c.wanted = nil
-	}
+	c.up.held.Store(nil)
+	c.wanted = nil
 }
 
 // shelve keeps what was not looked at in as little memory as it needs. All that
@@ -80,9 +105,10 @@ func (f *flow) unshelve() {
 	f.buf, f.armed = buf, time.Time{}
 }
 
-// listen reads on, so that it shows when the client leaves, until ctx is done.
-// It calls again at every stillWaiting.
-func (f *flow) listen(ctx context.Context, again func() error) error {
+// listen reads on, so that it shows when the client leaves, until ctx is done
+// or the client withdraws what it waits for. It calls again at every
+// stillWaiting.
+func (f *flow) listen(ctx context.Context, w *withdrawal, again func() error) error {
 	interrupted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(interrupted)
@@ -93,15 +119,18 @@ func (f *flow) listen(ctx context.Context, again func() error) error {
 			<-interrupted // or it would end a later read
 		}
 	}()
-	for ctx.Err() == nil {
+	w.wakes(func() { _ = f.src.SetReadDeadline(longAgo) })
+	defer w.wakes(nil)
+	over := func() bool { return ctx.Err() != nil || w.is() }
+	for !over() {
 		if f.stopped.Load() {
 			return errStopped
 		}
-		err := f.early(ctx)
-		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil && !f.stopped.Load() {
+		err := f.early(ctx, w)
+		if errors.Is(err, os.ErrDeadlineExceeded) && !over() && !f.stopped.Load() {
 			err = again()
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil && !over() {
 			return err
 		}
 	}
@@ -110,14 +139,14 @@ func (f *flow) listen(ctx context.Context, again func() error) error {
 
 // early takes in what the client sends while it waits, for stillWaiting at
 // most.
-func (f *flow) early(ctx context.Context) error {
+func (f *flow) early(ctx context.Context, w *withdrawal) error {
 	if f.end >= maxEarly {
-		return pause(ctx, stillWaiting)
+		return w.pause(ctx)
 	}
 	if err := f.src.SetReadDeadline(time.Now().Add(stillWaiting)); err != nil {
 		return err
 	}
-	if ctx.Err() != nil { // the deadline that its end set is lost
+	if ctx.Err() != nil || w.is() { // the deadline that its end set is lost
 		return nil
 	}
 	n, err := f.src.Read(f.few[:])
@@ -129,6 +158,20 @@ func (f *flow) early(ctx context.Context) error {
 	return err
 }
 
+// pause waits until ctx is done, or stillWaiting is over, which is
+// os.ErrDeadlineExceeded. A client that withdraws is noticed now and then: it
+// has sent a lot, and is nobody who types.
+func (w *withdrawal) pause(ctx context.Context) error {
+	for end := time.Now().Add(stillWaiting); time.Now().Before(end); {
+		if err := pause(ctx, 200*time.Millisecond); err == nil || w.is() {
+			return nil
+		}
+	}
+	return os.ErrDeadlineExceeded
+}
+
+// pause waits until ctx is done, or the time is over, which is
+// os.ErrDeadlineExceeded.
 func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

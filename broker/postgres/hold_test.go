@@ -36,12 +36,20 @@ func deletes() *policy.SQLSpec { return &policy.SQLSpec{Kinds: []string{"delete"
 
 func newHolding(t testing.TB, doc policy.Document) *holding {
 	t.Helper()
-	h := &holding{world: relayWorld(t, doc)}
+	w := relayWorld(t, doc)
+	return holdingOn(t, w, &w.events)
+}
+
+// holdingOn keeps what happens in a recorder of the caller's.
+func holdingOn(t testing.TB, w *world, rec broker.Recorder) *holding {
+	t.Helper()
+	h := &holding{world: w}
+	h.deps.Recorder = rec
 	st, err := store.Open(t.TempDir(), store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.desk, err = approval.New(t.Context(), approval.Config{State: st, Recorder: &h.events, Policy: func() *policy.Policy { return h.policy }})
+	h.desk, err = approval.New(t.Context(), approval.Config{State: st, Recorder: rec, Policy: func() *policy.Policy { return h.policy }})
 	if err != nil {
 		t.Fatal(err)
 	}

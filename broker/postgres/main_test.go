@@ -92,7 +92,7 @@ func startShared() error {
 			"host all clear_user 127.0.0.1/32 password", "local all clear_user password",
 			"hostssl all cert_user 127.0.0.1/32 cert",
 		},
-		Settings: map[string]string{"log_statement": "all", "max_connections": "200", "log_min_messages": "fatal"},
+		Settings: map[string]string{"log_statement": "all", "max_connections": "700", "log_min_messages": "fatal"},
 	})
 	if err != nil {
 		return err
@@ -272,6 +272,13 @@ func (e *events) Append(ev *recorder.Event, _ recorder.Durability) error {
 }
 
 func (e *events) Later(ev *recorder.Event) error { return e.Append(ev, recorder.Written) }
+
+// forget lets go of what was kept, as a recorder that writes does.
+func (e *events) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.all = nil
+}
 
 // of gives the events of a type so far.
 func (e *events) of(typ recorder.Type) []recorder.Event {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unique"
 
 	"hoop/broker"
 	"hoop/broker/approval"
@@ -39,7 +40,7 @@ func (c *requests) Meaning(ctx context.Context, a *broker.Action) (approval.Mean
 		return approval.Meaning{}, nil // only the end of the transaction gets here
 	}
 	rows, err := c.ask(meaningQuery(a, c.usedName()))
-	if err == nil && c.wanted.Err() != nil {
+	if err == nil && c.wanted.is() {
 		err = broker.ErrWithdrawn
 	}
 	if err != nil {
@@ -47,6 +48,7 @@ func (c *requests) Meaning(ctx context.Context, a *broker.Action) (approval.Mean
 	}
 	var m approval.Meaning
 	for _, row := range rows {
+		row = unique.Make(row).Value() // much the same for all who wait
 		if s, ok := strings.CutPrefix(row, "setting "); ok {
 			m.Settings = append(m.Settings, s)
 		} else {

@@ -21,6 +21,9 @@ var _ broker.Previewer = (*requests)(nil)
 const (
 	previewTime = 2 * time.Second // of each of its queries
 	maxPlan     = 8 << 10         // bytes
+	// maxPreviews is how many of all sessions are made at once: many who wait
+	// must not take the target's connections.
+	maxPreviews = 8
 )
 
 // Preview plans a statement, and counts what an UPDATE or DELETE would touch,
@@ -33,6 +36,12 @@ func (c *requests) Preview(ctx context.Context, a *broker.Action) *approval.Prev
 	}
 	if slices.Contains(a.SQL.Effects, "code") {
 		return &approval.Preview{Problem: "it calls functions that are not PostgreSQL's own"}
+	}
+	select {
+	case c.e.previews <- struct{}{}:
+		defer func() { <-c.e.previews }()
+	case <-ctx.Done():
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 4*previewTime)
 	defer cancel()

@@ -37,7 +37,7 @@ type requests struct {
 	kind    string
 	asked   *sql.Statement   // that the last action is for
 	meaning approval.Meaning // of the last that was held
-	wanted  context.Context  // is done once the client gives up the action that is held
+	wanted  *withdrawal      // given once the client gives up the action that is held
 	// reshaped is true once an Execute of this segment may have changed how
 	// text is read: the target reports it no sooner than at Sync.
 	reshaped bool

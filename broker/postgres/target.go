@@ -34,7 +34,7 @@ type upstream struct {
 	running atomic.Uint64
 	// held is set while a statement waits for its verdict: a cancel request
 	// then calls it and does not go to the target.
-	held atomic.Pointer[func()]
+	held atomic.Pointer[withdrawal]
 }
 
 // close takes leave of the target, so that its session ends at once.

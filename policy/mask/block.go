@@ -95,9 +95,12 @@ func (t *tables) spread() {
 }
 
 func wholeOf(class byte) (w uint64) {
-	for bits, bit := range map[byte]uint64{bitDigit: wholeDigit, bitsSep: wholeSep, bitAt: wholeAt, bitsAlpha: wholeAlpha} {
-		if class&bits != 0 {
-			w |= bit
+	for _, c := range [...]struct {
+		bits byte
+		bit  uint64
+	}{{bitDigit, wholeDigit}, {bitsSep, wholeSep}, {bitAt, wholeAt}, {bitsAlpha, wholeAlpha}} {
+		if class&c.bits != 0 {
+			w |= c.bit
 		}
 	}
 	return w

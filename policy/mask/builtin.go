@@ -12,6 +12,7 @@ func builtinLiterals() []literal {
 		{text: "%40", what: triggerAt},
 		{text: "basic ", fold: true, what: triggerScheme},
 		{text: "bearer ", fold: true, what: triggerScheme},
+		{text: "authorization: token ", fold: true, what: triggerScheme},
 		{text: "identified by ", fold: true, what: triggerBy},
 		{text: " -p", what: triggerOption},
 		{text: " -u", what: triggerOption},
@@ -20,7 +21,7 @@ func builtinLiterals() []literal {
 		{text: ":5433:", what: triggerPgpass},
 		{text: ":6432:", what: triggerPgpass},
 	}
-	for _, name := range []string{"pass", "pwd", "kennwort", "secret", "token", "_key", "-key", ".key", "apikey",
+	for _, name := range []string{"pass", "pwd", "_pw", "-pw", "kennwort", "secret", "token", "_key", "-key", ".key", "apikey",
 		"accesskey", "accountkey", "authkey", "masterkey", "privatekey", "sharedkey", "signingkey", "encryptionkey", "consumerkey", "session", "credential"} {
 		out = append(out, literal{text: name, fold: true, what: triggerName})
 	}

@@ -72,7 +72,7 @@ const unionPay = "62"
 // isMember reports whether a number is one of a series, or a part of something
 // longer: such pass for cards by chance.
 func (s *scanner) isMember(groups []group, i, n int) bool {
-	start, end := groups[i].start, groups[i+n-1].end
+	start := groups[i].start
 	if n == 1 {
 		if groups[i].len() == maxCard && string(s.text[start:start+2]) != unionPay { // any 64-bit number
 			return true
@@ -85,7 +85,7 @@ func (s *scanner) isMember(groups []group, i, n int) bool {
 		}
 		return false
 	}
-	return s.besideCode(start, end) || s.ascends(groups[i:i+n])
+	return s.afterCode(start) || s.ascends(groups[i:i+n])
 }
 
 // ascends reports whether groups count up in small steps.
@@ -105,15 +105,15 @@ func (s *scanner) ascends(groups []group) bool {
 	return true
 }
 
-// besideCode reports whether a group of four digits or hexadecimal letters
-// stands right before or after, so that [start,end) is cut out of a table.
-func (s *scanner) besideCode(start, end int) bool {
+// afterCode reports whether four hexadecimal digits, of which not all are
+// decimal, stand right before start: it is cut out of a table.
+func (s *scanner) afterCode(start int) bool {
 	const size = 4
-	if p := start - 1 - size; p >= 0 && isSpace(s.text[start-1]) && run(s.text[p:], setHex, size) == size && (p == 0 || !isWordByte(s.text[p-1])) {
-		return true
+	p := start - 1 - size
+	if p < 0 || s.text[start-1] != ' ' || p > 0 && isWordByte(s.text[p-1]) {
+		return false
 	}
-	p := end + 1
-	return p+size <= len(s.text) && isSpace(s.text[end]) && run(s.text[p:], setHex, size) == size && (p+size == len(s.text) || !isWordByte(s.text[p+size]))
+	return run(s.text[p:], setHex, size) == size && run(s.text[p:], setDigit, size) < size
 }
 
 // luhn checks the check digit (ISO/IEC 7812-1 annex B).

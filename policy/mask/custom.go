@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -56,7 +57,7 @@ func CompileRules(rules []Rule) (*Rules, error) {
 			return nil, fmt.Errorf("detector rule %d: the class %q is empty or taken", i+1, r.Class)
 		}
 		seen = append(seen, r.Class)
-		one, err := build(rules[i : i+1])
+		one, err := build(rules[i:i+1], 1)
 		if err != nil {
 			return nil, err
 		}
@@ -65,11 +66,11 @@ func CompileRules(rules []Rule) (*Rules, error) {
 				r.Class, rate/1e6, minRate/1e6)
 		}
 	}
-	return build(rules)
+	return build(rules, bucketTries/2)
 }
 
-// build compiles rules without measuring them.
-func build(rules []Rule) (*Rules, error) {
+// build compiles rules without measuring them, with so many tries at the index.
+func build(rules []Rule, tries int) (*Rules, error) {
 	out := &Rules{}
 	literals := builtinLiterals()
 	var silent []*syntax.Prog // of rules without a literal
@@ -96,7 +97,7 @@ func build(rules []Rule) (*Rules, error) {
 	if len(silent) > 0 {
 		out.dfa = newDFA(silent)
 	}
-	out.index = newIndex(literals)
+	out.index = newIndex(literals, tries)
 	return out, nil
 }
 
@@ -169,8 +170,9 @@ func (r *Rules) rate() float64 {
 	return float64(len(text)) / best.Seconds()
 }
 
-// sample is ordinary data to measure rules on: rows, log lines, JSON, prose.
-func sample() []byte {
+// sample is ordinary data to measure rules on: rows, log lines, JSON, prose, a
+// terminal.
+var sample = sync.OnceValue(func() []byte {
 	var out []byte
 	for i := 0; len(out) < 32<<10; i++ {
 		out = fmt.Appendf(out, "%d\tMira Holt\tmira%d@example.com\t2024-05-%02d 10:%02d:22.%06d\t%d.%02d\tactive\n",
@@ -179,7 +181,9 @@ func sample() []byte {
 			1+i%28, i%60, uint64(i)*0x9e3779b97f4a7c15, i, i%400, i)
 		out = fmt.Appendf(out, `{"name":"api-%06x","namespace":"default","uid":"%08x-0000-4000-8000-%012x","secretName":"tls-%d","key":"value"}`+"\n",
 			i*7919, uint32(i)*2654435761, i, i)
+		out = fmt.Appendf(out, "\x1b[01;34mmira@web-%02d\x1b[00m:~/app$ ls -l\r\n-rw-r--r--  1 root root %6d Mar %2d 12:%02d \x1b[0m\x1b[01;32mserver-%x.log\x1b[0m\r\n",
+			i%40, i*7919%100000, 1+i%28, i%60, i)
 		out = append(out, "The customer asked us to keep the parcel until Monday, and to write, not to call.\n"...)
 	}
 	return out
-}
+})

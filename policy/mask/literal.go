@@ -2,6 +2,7 @@ package mask
 
 import (
 	"math/bits"
+	"math/rand/v2"
 	"slices"
 )
 
@@ -56,8 +57,9 @@ type slot struct {
 	first uint16 // counted from 1; 0 is an empty slot
 }
 
-// newIndex indexes literals of at least three bytes.
-func newIndex(literals []literal) *index {
+// newIndex indexes literals of at least three bytes, with so many tries to do it
+// well.
+func newIndex(literals []literal, tries int) *index {
 	x := &index{literals: literals, next: make([]uint16, len(literals))}
 	x.tables.class = byteClasses()
 	for i := range literals {
@@ -68,8 +70,7 @@ func newIndex(literals []literal) *index {
 		x.present[filterOf(key)/64] |= 1 << (filterOf(key) % 64)
 		x.next[i], s.first = s.first, uint16(i+1)
 	}
-	x.fillBuckets()
-	x.tables.spread()
+	x.fillBuckets(tries)
 	return x
 }
 
@@ -185,8 +186,9 @@ const bucketCount = 8 * printSets
 
 // fillBuckets spreads the fingerprints over the buckets so that few others
 // pass: each goes where it widens what passes least, and may move again once
-// the others have their place.
-func (x *index) fillBuckets() {
+// the others have their place. As that ends in whatever minimum is near, it is
+// begun from several orders, and what passes least of ordinary text is kept.
+func (x *index) fillBuckets(tries int) {
 	var prints []imprint
 	for i := range x.literals {
 		l := &x.literals[i]
@@ -197,19 +199,58 @@ func (x *index) fillBuckets() {
 		}
 	}
 	freq := frequencies()
-	var sets [bucketCount]bucketSet
-	const rounds = 3
-	for round := range rounds {
-		for i, p := range prints {
-			if round > 0 {
-				sets[prints[i].place].remove(prints, i, &freq)
-			}
-			prints[i].place = cheapest(&sets, p, &freq)
-			sets[prints[i].place].put(i, p, &freq)
+	ordinary := sample()
+	class, least := x.tables.class, 1<<62
+	for try := range tries {
+		placed := slices.Clone(prints)
+		shuffle(placed, try)
+		spreadOut(placed, &freq)
+		t := tables{class: class}
+		for _, p := range placed {
+			t.addImprint(p)
+		}
+		t.spread()
+		if n := t.passing(ordinary); n < least {
+			x.tables, least = t, n
 		}
 	}
-	for _, p := range prints {
-		x.tables.addImprint(p)
+}
+
+// passing counts where in a text a literal may stand, as far as the tables know.
+func (t *tables) passing(text []byte) (n int) {
+	blocks := make([]block, (len(text)-padding)/blockSize)
+	t.classify(blocks, text)
+	for i := range blocks {
+		n += ones(blocks[i].literal)
+	}
+	return n
+}
+
+// A try takes some milliseconds; more than these gain little.
+const (
+	bucketTries  = 8
+	bucketRounds = 4
+)
+
+// shuffle puts fingerprints into another order for each try, always the same.
+func shuffle(prints []imprint, try int) {
+	r := rand.New(rand.NewPCG(uint64(try), 0))
+	if try > 0 {
+		r.Shuffle(len(prints), func(i, j int) { prints[i], prints[j] = prints[j], prints[i] })
+	}
+}
+
+// spreadOut gives each fingerprint its bucket.
+func spreadOut(prints []imprint, freq *[256]int) {
+	var sets [bucketCount]bucketSet
+	for round := range bucketRounds {
+		for i, p := range prints {
+			if round > 0 {
+				sets[prints[i].place].remove(prints, i, freq)
+			}
+			prints[i].place = cheapest(&sets, p, freq)
+			sets[prints[i].place].put(i, p, freq)
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ const (
 func nameEndings() map[nameKind]string {
 	return map[nameKind]string{
 		nameOther:    `bypass compass`,
-		namePassword: `password passwd passphrase passcode pwd pass kennwort passwort`,
+		namePassword: `password passwd passphrase passcode pwd pass kennwort passwort _pw -pw`,
 		nameToken: `secret token apikey accesskey secretkey privatekey accountkey authkey masterkey
 			sharedkey signingkey encryptionkey consumerkey session sessionid session_id credential credentials`,
 		nameKey:   `_key -key .key`,
@@ -103,7 +103,7 @@ func trimCopy(low []byte) []byte {
 func kindOfKey(owner []byte) nameKind {
 	for _, end := range [...]string{"public", "primary", "foreign", "partition", "cache", "sort", "row",
 		"routing", "idempotency", "object", "index", "unique", "dedup", "host", "map", "group", "shard",
-		"hash", "range", "lookup", "s3", "file", "i18n", "message", "storage", "lock", "config"} {
+		"hash", "range", "lookup", "s3", "file", "i18n", "message", "storage", "lock", "config", "websocket"} {
 		if hasSuffix(owner, end) {
 			return nameOther
 		}

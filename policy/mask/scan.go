@@ -52,7 +52,7 @@ type scanner struct {
 }
 
 // sharedIndex is the index of the built-in literals. It never changes.
-var sharedIndex = sync.OnceValue(func() *index { return newIndex(builtinLiterals()) })
+var sharedIndex = sync.OnceValue(func() *index { return newIndex(builtinLiterals(), bucketTries) })
 
 // run finds what the text holds, in no particular order.
 func (s *scanner) run() {

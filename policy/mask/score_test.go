@@ -26,15 +26,26 @@ func family(class string) string {
 	return class
 }
 
-// The floors that the detectors keep on the labelled corpus.
-const (
-	leastMicroF1 = 0.985
-	leastF1      = 0.96
-	mostAlarms   = 0.001 // of texts with nothing in them
-	mostLeaked   = 0.01  // of labelled bytes
-)
+// floors is what the detectors keep on a labelled set.
+type floors struct {
+	microF1, f1 float64 // of all classes, of each
+	alarms      float64 // of texts with nothing in them, at most
+	leaked      float64 // of labelled bytes, at most
+}
 
 func TestScoreOnTheCorpus(t *testing.T) {
+	scoreSet(t, corpus(t), floors{microF1: 0.985, f1: 0.96, alarms: 0.001, leaked: 0.01})
+}
+
+// The second set was written against the detectors: other countries' formats,
+// other separators, code, logs, and harmless text that looks like something.
+// What stands in it and is not found is known, and stays in it.
+func TestScoreOnHardTexts(t *testing.T) {
+	scoreSet(t, texts(t, "detect_own"), floors{microF1: 0.98, f1: 0.96, alarms: 0.006, leaked: 0.02})
+}
+
+func scoreSet(t *testing.T, texts []sampleText, least floors) {
+	t.Helper()
 	d := allDetectors(t, policy.MaskSpec{Method: "redact"})
 	classes := map[string]*tally{}
 	of := func(class string) *tally {
@@ -44,7 +55,7 @@ func TestScoreOnTheCorpus(t *testing.T) {
 		return classes[class]
 	}
 	clean, alarms := 0, 0
-	for _, s := range corpus(t) {
+	for _, s := range texts {
 		found := d.Find(nil, []byte(s.Text), s.context())
 		if len(s.Spans) == 0 {
 			if clean++; len(found) > 0 {
@@ -57,7 +68,7 @@ func TestScoreOnTheCorpus(t *testing.T) {
 	var all tally
 	for class, c := range classes {
 		t.Logf("%-15s F1 %.3f, %d right, %d wrong, %d missed", class, c.f1(), c.right, c.wrong, c.missed)
-		if c.f1() < leastF1 {
+		if c.f1() < least.f1 {
 			t.Errorf("%s: F1 is %.3f", class, c.f1())
 		}
 		all.right, all.wrong, all.missed = all.right+c.right, all.wrong+c.wrong, all.missed+c.missed
@@ -65,7 +76,7 @@ func TestScoreOnTheCorpus(t *testing.T) {
 	}
 	leaked, alarmed := float64(all.leaked)/float64(all.labelled), float64(alarms)/float64(clean)
 	t.Logf("micro F1 %.3f, alarms in %.2f %% of clean texts, %.2f %% of bytes leaked", all.f1(), 100*alarmed, 100*leaked)
-	if all.f1() < leastMicroF1 || alarmed > mostAlarms || leaked > mostLeaked {
+	if all.f1() < least.microF1 || alarmed > least.alarms || leaked > least.leaked {
 		t.Errorf("micro F1 %.3f, alarms %.4f, leaked %.4f", all.f1(), alarmed, leaked)
 	}
 }

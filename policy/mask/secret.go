@@ -72,6 +72,8 @@ func (s *scanner) assigned(start, end int) (v secretValue, ok bool) {
 	i := s.skipClosers(end)
 	if j := s.pairedValue(i); j > 0 {
 		i = j
+	} else if j := s.secondArgument(start, end, i); j > 0 {
+		return s.valueAt(j)
 	}
 	j := s.skipBlanks(i)
 	op := s.operator(j)
@@ -117,6 +119,19 @@ func (s *scanner) pairedValue(i int) int {
 		return 0
 	}
 	return s.skipClosers(j + len(word))
+}
+
+// secondArgument gives where the value stands in setenv("NAME", "value"), the
+// name being all capitals, 0 where it stands nowhere: i is where the name with
+// its quote ends.
+func (s *scanner) secondArgument(start, end, i int) int {
+	if i != end+1 || i >= len(s.text) || s.text[i] != ',' || run(s.text[start:], setUpper|setDigit|setScore, end-start) < end-start {
+		return 0
+	}
+	if j := s.skipBlanks(i + 1); j < len(s.text) && (s.text[j] == '"' || s.text[j] == '\'') {
+		return j
+	}
+	return 0
 }
 
 // operator gives the length of the assignment at i, 0 where there is none.

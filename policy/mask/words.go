@@ -27,11 +27,11 @@ const (
 // hintWords lists the words that say something, in small letters.
 func hintWords() map[hints]string {
 	return map[hints]string{
-		hintPhone: `phone phones phonenumber tel telephone telefon telefono teléfono telefone téléphone
+		hintPhone: `phone phones ph phonenumber tel telephone telefon telefono teléfono telefone téléphone
 			tél mobile mobil movil móvil cell cellphone cellular celular portable fax telefax fon gsm
-			handy whatsapp viber msisdn caller dial dialed
+			handy whatsapp viber msisdn caller
 			hotline desk answering 电话 手机 電話 携帯 телефон тел Телефон Тел`,
-		hintTalk: `call calls called calling callback message messages contact contacts reach registered ring text sms`,
+		hintTalk: `dial dialed call calls called calling callback message messages contact contacts reach registered ring text sms`,
 		hintSSN:  `ssn ssns ss social socsec itin taxpayer`,
 		hintCard: `card cards cardno cardnumber cc ccn ccnum pan visa mastercard amex maestro discover
 			diners credit creditcard debit carte karte kreditkarte kartennummer kreditkartennummer

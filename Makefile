@@ -46,6 +46,12 @@ compat: ## psql, pg_dump, drivers and pgx's own test suite, direct and through h
 	@$(MAKE) --no-print-directory build
 	@testdata/compat/all.sh $(BIN)
 
+regress: ## PostgreSQL's own regression statements, all 32,632 of them, against what the real server makes of them
+	$(GO) test ./policy/sql -v -run TestRegressionStatements -count 1 -args -every 1
+
+sqlbench: ## measure the analysis of SQL and the decision of policies, as a table
+	@.ci/sqlbench
+
 pgversions: ## the corpora of attacks and the lineage tests on PostgreSQL 16, 17 and 18 (fetched from npm)
 	@.ci/setup test
 	@.ci/pgversions
@@ -62,4 +68,4 @@ cross: ## compile for every system of a release (.goreleaser.yaml)
 generate: ## make the generated files anew: completions, command reference
 	$(GO) test ./cli -run 'TestGenerated' -update
 
-.PHONY: help build demo test check vet fuzz bench maskbench compat pgversions crash cross generate
+.PHONY: help build demo test check vet fuzz bench maskbench compat pgversions regress sqlbench crash cross generate

@@ -52,6 +52,12 @@ page: ## the approval page in a headless Chromium, by keyboard alone, checked wi
 	@cd testdata/page && npm ci --no-audit --no-fund --silent --ignore-scripts
 	@./$(BIN) demo -- testdata/page/walk.sh
 
+regress: ## PostgreSQL's own regression statements, all 32,632 of them, against what the real server makes of them
+	$(GO) test ./policy/sql -v -run TestRegressionStatements -count 1 -args -every 1
+
+sqlbench: ## measure the analysis of SQL and the decision of policies, as a table
+	@.ci/sqlbench
+
 pgversions: ## the corpora of attacks and the lineage tests on PostgreSQL 16, 17 and 18 (fetched from npm)
 	@.ci/setup test
 	@.ci/pgversions
@@ -68,4 +74,4 @@ cross: ## compile for every system of a release (.goreleaser.yaml)
 generate: ## make the generated files anew: completions, command reference
 	$(GO) test ./cli -run 'TestGenerated' -update
 
-.PHONY: help build demo test check vet fuzz bench maskbench compat page pgversions crash cross generate
+.PHONY: help build demo test check vet fuzz bench maskbench compat page pgversions regress sqlbench crash cross generate

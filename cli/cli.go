@@ -143,7 +143,7 @@ func (a *App) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.loginCmd(), a.logoutCmd(), a.whoamiCmd(), a.listCmd(), a.connectCmd(), a.sessionsCmd(),
 		a.approvalsCmd(), a.approveCmd(), a.denyCmd(), a.requestCmd(), a.grantsCmd(), a.tuiCmd(),
-		a.policyCmd(), a.maskCmd(), a.credentialCmd(), a.brokerCmd(), a.issuerCmd(), a.auditCmd(), a.demoCmd(),
+		a.policyCmd(), a.discoverCmd(), a.maskCmd(), a.credentialCmd(), a.brokerCmd(), a.issuerCmd(), a.auditCmd(), a.demoCmd(),
 		a.completionCmd(), a.versionCmd(), a.sqlWorkerCmd(),
 	}
 }

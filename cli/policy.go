@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -148,8 +149,43 @@ func (a *App) printExplanation(out *api.Explanation) error {
 		if s.Verdict.Reason != "" {
 			_, _ = fmt.Fprintf(a.Out, "  because   %s\n", printable(s.Verdict.Reason))
 		}
+		if s.Verdict.Effect != policy.Allow && s.Verdict.Hint != "" {
+			_, _ = fmt.Fprintf(a.Out, "  instead   %s\n", printable(s.Verdict.Hint))
+		}
+		a.printLineage(s)
 	}
 	return nil
+}
+
+// printLineage tells what the labels say, which is on top of the rules.
+func (a *App) printLineage(s *api.ExplainedStatement) {
+	if s.Problem != "" {
+		_, _ = fmt.Fprintf(a.Out, "  columns   not known: %s\n", printable(s.Problem))
+	}
+	if s.Lineage == nil {
+		return
+	}
+	for i, c := range s.Lineage.Columns {
+		line := fmt.Sprintf("%d %s", i+1, c.Name)
+		if len(c.From) > 0 {
+			line += " ← " + strings.Join(c.From, ", ")
+		}
+		switch {
+		case c.Mask == "whole":
+			line += "  masked whole, as it is computed (" + strings.Join(c.Labels, ", ") + ")"
+		case c.Mask != "":
+			line += "  masked as " + strings.Join(c.Labels, ", ")
+		case len(c.From) > 0:
+			line += "  shown in clear"
+		}
+		_, _ = fmt.Fprintf(a.Out, "  column    %s\n", printable(line))
+	}
+	if s.Lineage.Effect < s.Verdict.Effect {
+		_, _ = fmt.Fprintf(a.Out, "  labels    %s: %s\n", s.Lineage.Effect, printable(s.Lineage.Reason))
+		if s.Lineage.Hint != "" {
+			_, _ = fmt.Fprintf(a.Out, "  instead   %s\n", printable(s.Lineage.Hint))
+		}
+	}
 }
 
 func ruleName(rule string) string {

@@ -117,6 +117,11 @@ func (c *Client) Explain(ctx context.Context, in *ExplainRequest) (*Explanation,
 	return call[Explanation](ctx, c, http.MethodPost, "/v1/explain", in)
 }
 
+// Discover asks what the detectors find in the tables of a connection.
+func (c *Client) Discover(ctx context.Context, in *DiscoverRequest) (*Discovery, error) {
+	return call[Discovery](ctx, c, http.MethodPost, "/v1/discover", in)
+}
+
 // Open opens a tunnel to a connection; why is for who answers what waits in it.
 // The error is an *Error where the broker refused.
 func (c *Client) Open(ctx context.Context, connection string, why Purpose) (*tunnel.Stream, error) {

@@ -1,9 +1,12 @@
 package api
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
+	"hoop/broker"
 	"hoop/broker/identity"
 	"hoop/policy"
 )
@@ -27,9 +30,44 @@ func (h *Handler) explain(w http.ResponseWriter, r *http.Request, l *identity.Ca
 			Principal: &l.Principal, Chain: l.Chain(), Connection: &c.Connection, Now: time.Now(),
 			Action: &policy.Action{Verb: "sql." + st.Facts.Kind, Text: st.Text, SQL: st.Facts},
 		}
-		out.Statements = append(out.Statements, Explain(p, input))
+		x := Explain(p, input)
+		if x.Lineage, err = h.Broker.Explain(r.Context(), h.caller(r, l), c, input.Action); err != nil {
+			x.Problem = err.Error()
+		}
+		out.Statements = append(out.Statements, x)
 	}
 	h.answer(w, out)
+}
+
+// maxSample bounds how many rows of a table are looked at.
+const maxSample = 10_000
+
+// discover samples the tables of a connection for the caller.
+func (h *Handler) discover(w http.ResponseWriter, r *http.Request, l *identity.Caller) {
+	var in DiscoverRequest
+	if !h.read(w, r, &in) {
+		return
+	}
+	if in.Rows < 1 || in.Rows > maxSample {
+		h.fail(w, &Error{Status: http.StatusBadRequest, Code: CodeUsage, Message: fmt.Sprintf("rows must be from 1 to %d", maxSample)})
+		return
+	}
+	c, err := h.Broker.Lookup(in.Connection)
+	if err != nil {
+		h.fail(w, &Error{Status: http.StatusNotFound, Code: CodeNotFound, Message: err.Error()})
+		return
+	}
+	out := Discovery{Connection: in.Connection, Columns: []broker.SampledColumn{}}
+	err = h.Broker.Discover(r.Context(), h.caller(r, l), c, in.Rows, func(col broker.SampledColumn) { out.Columns = append(out.Columns, col) })
+	var d *broker.Denial
+	switch {
+	case errors.As(err, &d):
+		h.fail(w, &Error{Status: http.StatusForbidden, Code: d.Code, Message: err.Error(), Hint: d.Hint})
+	case err != nil:
+		h.fail(w, &Error{Status: http.StatusBadGateway, Code: CodeUnavailable, Message: err.Error()})
+	default:
+		h.answer(w, out)
+	}
 }
 
 // Explain tells what a policy makes of one input, rule by rule.

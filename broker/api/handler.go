@@ -70,6 +70,7 @@ func (h *Handler) Routes() http.Handler {
 	mux.HandleFunc("GET /v1/sessions/{id}", h.as(h.session))
 	mux.HandleFunc("POST /v1/sessions/{id}/end", h.as(h.endSession))
 	mux.HandleFunc("POST /v1/explain", h.as(h.explain))
+	mux.HandleFunc("POST /v1/discover", h.as(h.discover))
 	mux.HandleFunc("GET /v1/approvals", h.as(h.approvals))
 	mux.HandleFunc("GET /v1/approvals/watch", h.as(h.watchApprovals))
 	mux.HandleFunc("GET /v1/approvals/{id}", h.as(h.approval))

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"time"
 
+	"hoop/broker"
 	"hoop/policy"
 	"hoop/recorder"
 )
@@ -176,4 +177,22 @@ type ExplainedStatement struct {
 	SQL     *policy.SQL    `json:"sql"`
 	Verdict policy.Verdict `json:"verdict"`
 	Steps   []policy.Step  `json:"steps"` // one for each rule
+	// Lineage is what the target says that the results derive from; nil where
+	// nothing is labelled, the rules deny anyway, or nobody was asked. Problem
+	// says why there is none.
+	Lineage *broker.Lineage `json:"lineage,omitempty"`
+	Problem string          `json:"lineage_problem,omitempty"`
+}
+
+// DiscoverRequest asks what the detectors find in the tables of a connection:
+// POST /v1/discover. Each table that is sampled is an action of a session.
+type DiscoverRequest struct {
+	Connection string `json:"connection"`
+	Rows       int    `json:"rows"` // of each table
+}
+
+// Discovery is the answer. It holds no value.
+type Discovery struct {
+	Connection string                 `json:"connection"`
+	Columns    []broker.SampledColumn `json:"columns"`
 }

@@ -37,16 +37,22 @@ func BenchmarkAnalyse(b *testing.B) {
 				}
 			}
 		})
-		b.Run(fmt.Sprintf("analyse/%s", bench.name), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				f, err := cat.Analyse(tree, Return)
-				if err != nil {
-					b.Fatal(err)
+		forgetful := *cat
+		for name, of := range map[string]func() *Catalog{
+			"shape":  func() *Catalog { return cat },
+			"follow": func() *Catalog { forgetful.shapes = &shapes{}; return &forgetful },
+		} {
+			b.Run(fmt.Sprintf("%s/%s", name, bench.name), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					f, err := of().Analyse(tree, Return)
+					if err != nil {
+						b.Fatal(err)
+					}
+					f.Judge(Rules{})
 				}
-				f.Judge(Rules{})
-			}
-		})
+			})
+		}
 	}
 }
 

@@ -125,12 +125,24 @@ func (s *scanner) dockerAuth(p, q int) {
 	}
 }
 
-// spoken checks what a word for password at [p,q), of whatever language, is
-// given.
-func (s *scanner) spoken(p, q int) {
-	if v, ok := s.assigned(p, q); ok && !v.bare && v.plausible(s.text, namePassword) {
+// spoken checks what the words at [p,q), which mean a password or a key in
+// whatever language, are given.
+func (s *scanner) spoken(p, q int, kind nameKind) {
+	if v, ok := s.assigned(p, q); ok && !v.bare && v.plausible(s.text, kind) {
 		s.found(genericSecret, v.start, v.end)
 	}
+}
+
+// skipCount walks over " 1" as in "Unseal Key 1:".
+func (s *scanner) skipCount(p int) int {
+	if p >= len(s.text) || s.text[p] != ' ' {
+		return p
+	}
+	n := run(s.text[p+1:], setDigit, 3)
+	if n == 0 {
+		return p
+	}
+	return p + 1 + n
 }
 
 // identifiedBy checks the quoted password of an SQL statement that creates a

@@ -13,6 +13,7 @@ func builtinLiterals() []literal {
 		{text: "basic ", fold: true, what: triggerScheme},
 		{text: "bearer ", fold: true, what: triggerScheme},
 		{text: "authorization: token ", fold: true, what: triggerScheme},
+		{text: "authorization: ssws ", fold: true, what: triggerScheme},
 		{text: "identified by ", fold: true, what: triggerBy},
 		{text: " -p", what: triggerOption},
 		{text: " -u", what: triggerOption},
@@ -24,6 +25,9 @@ func builtinLiterals() []literal {
 	for _, name := range []string{"pass", "pwd", "_pw", "-pw", "kennwort", "secret", "token", "_key", "-key", ".key", "apikey",
 		"accesskey", "accountkey", "authkey", "masterkey", "privatekey", "sharedkey", "signingkey", "encryptionkey", "consumerkey", "session", "credential"} {
 		out = append(out, literal{text: name, fold: true, what: triggerName})
+	}
+	for _, words := range []string{"api key", "access key", "secret key", "unseal key"} {
+		out = append(out, literal{text: words, fold: true, what: triggerWords})
 	}
 	for _, word := range []string{"contraseña", "mot de passe", "senha", "wachtwoord", "hasło", "пароль", "Пароль", "密码", "密碼", "パスワード"} {
 		out = append(out, literal{text: word, what: triggerSpoken})

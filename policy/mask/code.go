@@ -83,9 +83,20 @@ func isVariable(value []byte) bool {
 }
 
 // isIdentifier reports whether a value in code is a name that says what it
-// holds, with a number in it at most.
+// holds, with one number in it at most.
 func isIdentifier(value []byte, f *features) bool {
-	return f.digits*4 <= len(value) && f.signs == 0 && f.turns > 0 && run(value, setDots, len(value)) == len(value) && saysWhat(value)
+	return f.digits*4 <= len(value) && f.signs == 0 && f.turns > 0 && numbersIn(value) < 2 &&
+		run(value, setDots, len(value)) == len(value) && saysWhat(value)
+}
+
+// numbersIn counts the runs of digits in a value.
+func numbersIn(value []byte) (n int) {
+	for i, c := range value {
+		if isDigit(c) && (i == 0 || !isDigit(value[i-1])) {
+			n++
+		}
+	}
+	return n
 }
 
 // isTimestamp reports whether a value is a date, with or without a time.

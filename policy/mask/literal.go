@@ -32,6 +32,7 @@ const (
 	triggerAt                    // %40
 	triggerAuth                  // "auth"
 	triggerSpoken                // a word for password
+	triggerWords                 // words for a key
 	triggerCustom
 )
 

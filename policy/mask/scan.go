@@ -234,7 +234,9 @@ func (s *scanner) announced(l *literal, p int) {
 	case triggerAuth:
 		s.dockerAuth(p, p+len(l.text))
 	case triggerSpoken:
-		s.spoken(p, p+len(l.text))
+		s.spoken(p, p+len(l.text), namePassword)
+	case triggerWords:
+		s.spoken(p, s.skipCount(p+len(l.text)), nameToken)
 	case triggerAt:
 		s.atSign(p, len(l.text))
 	case triggerCustom:

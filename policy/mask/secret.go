@@ -77,6 +77,11 @@ func (s *scanner) assigned(start, end int) (v secretValue, ok bool) {
 	}
 	j := s.skipBlanks(i)
 	op := s.operator(j)
+	if op == 0 && j > i {
+		if k := s.skipOwner(j); k > 0 {
+			j, op = k, s.operator(k)
+		}
+	}
 	if op == 0 {
 		if v, ok = s.bareValue(i, j); ok && bytes.HasPrefix(s.text[start:end], []byte("--")) { // an option
 			v.bare = false
@@ -119,6 +124,26 @@ func (s *scanner) pairedValue(i int) int {
 		return 0
 	}
 	return s.skipClosers(j + len(word))
+}
+
+// skipOwner walks over what may stand between a name and its assignment, as in
+// "password for mira:" and "password set to:", and gives where that is, 0 where
+// there is nothing of the kind at i.
+func (s *scanner) skipOwner(i int) int {
+	const words, longest = 3, 32
+	for n := range words {
+		end := i
+		for end < len(s.text) && end-i < longest && !isSpace(s.text[end]) && s.operator(end) == 0 {
+			end++
+		}
+		if word := string(s.text[i:end]); end == i || n == 0 && word != "for" && word != "FOR" && word != "set" && word != "of" {
+			return 0
+		}
+		if i = s.skipBlanks(end); n > 0 && s.operator(i) > 0 {
+			return i
+		}
+	}
+	return 0
 }
 
 // secondArgument gives where the value stands in setenv("NAME", "value"), the

@@ -182,18 +182,54 @@ func (s *Session) hold(ctx context.Context, a *Action, p *approval.Approval) err
 		return nil
 	}
 	if v, ok := s.holder.(Previewer); ok && p.Kind == approval.KindStatement {
-		var looking sync.WaitGroup
-		seeing, enough := context.WithCancel(ctx)
 		id := p.ID
-		looking.Go(func() {
-			if seen := v.Preview(seeing, a); seen != nil {
+		var look lookout
+		look.begin(ctx, func(ctx context.Context) {
+			if seen := v.Preview(ctx, a); seen != nil {
 				s.deps.Approvals.AddPreview(id, seen)
 			}
 		})
-		defer looking.Wait()
-		defer enough() // who gives up waits for no preview
+		defer look.end() // who gives up waits for no preview
 	}
 	return s.holder.Hold(ctx, notice(p))
+}
+
+// lookout is a preview under way. Once that has ended it is next to nothing,
+// for as long as its session waits.
+type lookout struct {
+	running sync.WaitGroup
+	mu      sync.Mutex
+	cancel  context.CancelFunc // of the preview; nil before and after
+	over    bool
+}
+
+func (l *lookout) begin(ctx context.Context, preview func(context.Context)) {
+	l.running.Go(func() {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		if l.set(cancel) {
+			preview(ctx)
+		}
+		l.set(nil)
+	})
+}
+
+// set reports whether the preview is wanted still.
+func (l *lookout) set(cancel context.CancelFunc) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cancel = cancel
+	return !l.over
+}
+
+func (l *lookout) end() {
+	l.mu.Lock()
+	l.over = true
+	if l.cancel != nil {
+		l.cancel()
+	}
+	l.mu.Unlock()
+	l.running.Wait()
 }
 
 // notice tells who waits why, for whom, how long, and what to do.

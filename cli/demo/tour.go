@@ -154,9 +154,10 @@ func (w *World) steps(ctx context.Context) ([]step, error) {
 			shows: []string{"DELETE FROM orders", "deny", "no-unbounded-writes"}},
 		{title: "…the masked one too", person: "bob", args: []string{"sessions", "show", "latest-masked"},
 			shows: []string{"SELECT id, name, email, ssn", "allow", "pii.ssn"}},
-		{title: "…and the one that bob approved", person: "bob", args: []string{"sessions", "show", "latest-approved"},
-			shows: []string{"ALTER TABLE orders", "approved by bob@demo.example"}},
-		{title: "The record proves itself", person: "bob", args: []string{"audit", "verify", "--config", w.path("hoop.yaml")}},
+		{title: "…and the replay of the one that bob approved: who, when, how long it waited", person: "bob", args: []string{"sessions", "show", "latest-approved"},
+			shows: []string{"ALTER TABLE orders", "approved by bob@demo.example after"}},
+		{title: "The record proves itself", person: "bob", args: []string{"audit", "verify", "--config", w.path("hoop.yaml")},
+			shows: []string{"approvals: 1 approved, 2 signatures of answers fit"}},
 	}, nil
 }
 

@@ -83,8 +83,9 @@ func (s *scanner) assigned(start, end int) (v secretValue, ok bool) {
 		}
 	}
 	if op == 0 {
-		if v, ok = s.bareValue(i, j); ok && bytes.HasPrefix(s.text[start:end], []byte("--")) { // an option
-			v.bare = false
+		v, ok = s.bareValue(i, j)
+		if ok && v.bare && bytes.HasPrefix(s.text[start:end], []byte("--")) { // of an option, or a sentence about one
+			v.bare = s.text[v.start] == '-' || bytes.IndexAny(s.text[v.start:v.end], "0123456789") < 0
 		}
 		return v, ok
 	}
@@ -131,12 +132,16 @@ func (s *scanner) pairedValue(i int) int {
 // there is nothing of the kind at i.
 func (s *scanner) skipOwner(i int) int {
 	const words, longest = 3, 32
-	for n := range words {
+	first := false
+	for _, word := range [...]string{"for ", "set ", "of ", "FOR "} {
+		first = first || bytes.HasPrefix(s.text[i:], []byte(word))
+	}
+	for n := 0; first && n < words; n++ {
 		end := i
 		for end < len(s.text) && end-i < longest && !isSpace(s.text[end]) && s.operator(end) == 0 {
 			end++
 		}
-		if word := string(s.text[i:end]); end == i || n == 0 && word != "for" && word != "FOR" && word != "set" && word != "of" {
+		if end == i {
 			return 0
 		}
 		if i = s.skipBlanks(end); n > 0 && s.operator(i) > 0 {
@@ -161,7 +166,10 @@ func (s *scanner) secondArgument(start, end, i int) int {
 
 // operator gives the length of the assignment at i, 0 where there is none.
 func (s *scanner) operator(i int) int {
-	rest := s.text[min(i, len(s.text)):]
+	if i >= len(s.text) || isWordByte(s.text[i]) { // nearly always
+		return 0
+	}
+	rest := s.text[i:]
 	for _, op := range [...]string{":=", "=>", "==", "->", "||", "=", ":", ">"} {
 		if len(rest) >= len(op) && string(rest[:len(op)]) == op {
 			return len(op)

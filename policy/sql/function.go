@@ -86,6 +86,8 @@ func functionEffect(name string) string {
 		"pg_stat_have_stats", "pg_stat_clear_snapshot", "pg_show_replication_origin_status", "uuidv4", "uuidv7", "random_normal",
 		"array_shuffle", "array_sample":
 		return "read"
+	case "txid_current", "pg_current_xact_id": // they give the transaction its number, which writes
+		return "transaction"
 	case "nextval", "setval", "lo_creat", "lo_create", "lo_from_bytea", "lo_put", "lo_truncate", "lo_truncate64", "lo_unlink", "lo_open",
 		"lowrite", "pg_notify", "pg_logical_emit_message", "pg_nextoid":
 		return "write"

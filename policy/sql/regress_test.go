@@ -115,7 +115,7 @@ func (r *regressed) compare(parts []Statement) string {
 		tag, _ := r.Stmts[i][2].(string)
 		kind := parts[i].Facts.Kind
 		if strings.ToUpper(strings.ReplaceAll(kind, "_", " ")) != tag && !slices.Contains(otherWords[tag], kind) {
-			return fmt.Sprintf("statement %d is %s, not %s", i+1, kind, tag)
+			return fmt.Sprintf("statement %d is %s (%s), not %s", i+1, kind, parts[i].Facts.Why, tag)
 		}
 	}
 	return ""

@@ -49,7 +49,8 @@ func visible(s string) string {
 		switch {
 		case r == '\t':
 			b.WriteString("    ")
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), unicode.Is(unicode.Co, r), unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r), r == unicode.ReplacementChar:
+		case unicode.IsControl(r), r == unicode.ReplacementChar,
+			unicode.In(r, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
 			fmt.Fprintf(&b, "‹%04X›", r)
 		default:
 			b.WriteRune(r)

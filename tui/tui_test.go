@@ -305,7 +305,7 @@ func TestLongTextMustBeRead(t *testing.T) {
 // Nothing that a requester wrote reaches the terminal as anything but text.
 func TestHostileTextIsOnlyText(t *testing.T) {
 	d := newDesk()
-	hostile := "x\x1b[2J\x1b]0;title\x07\u202E\u2066\u200b\x9b31m\r\b y"
+	hostile := "x\x1b[2J\x1b]0;title\x07\u202E\u2066\u200b\u3164\ufe0f\u115f\x9b31m\r\b y"
 	a := &d.approvals[0]
 	a.Text, a.Reason, a.Requester, a.Client, a.Ticket, a.RuleReason = hostile, hostile, hostile, hostile, hostile, hostile
 	a.Preview.Plan = hostile
@@ -315,7 +315,7 @@ func TestHostileTextIsOnlyText(t *testing.T) {
 		r := newRig(t, d, 80, 24)
 		r.press(keys...)
 		for _, c := range r.m.draw() {
-			if strings.ContainsRune("\x07\b\r\x9b\u202E\u2066\u200b", c) {
+			if strings.ContainsRune("\x07\b\r\x9b\u202E\u2066\u200b\u3164\ufe0f\u115f", c) {
 				t.Errorf("%q stands on the screen after %v", c, keys)
 			}
 		}

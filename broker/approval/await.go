@@ -2,6 +2,7 @@ package approval
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -142,19 +143,29 @@ func (d *Desk) open(ctx context.Context, q *Request, expiry time.Duration, done 
 	now := d.now()
 	p := &pending{done: done, a: Approval{ID: newID(), State: Pending, Request: *q, Signs: q.Digest(), Created: now, Expires: now.Add(expiry), Asked: spec}}
 	p.a.Link = d.link(p.a.ID)
-	if err := d.enter(p, expiry); err != nil {
-		return nil, err
-	}
-	err := d.record(recorder.ApprovalRequested, &p.a, nil)
-	if err == nil {
-		err = d.save(ctx, &p.a)
-	}
-	if err != nil {
+	if err := d.begin(ctx, p, expiry); err != nil {
+		if errors.Is(err, errClosed) || errors.Is(err, ErrFull) {
+			return nil, err
+		}
 		d.settle(p, Cancelled, err.Error())
 		return nil, err
 	}
 	d.publish(Opened, p.snapshot())
 	return p, nil
+}
+
+// begin records and keeps an approval before anybody can answer it: they may
+// see it already, and then wait for p.mu.
+func (d *Desk) begin(ctx context.Context, p *pending, expiry time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := d.enter(p, expiry); err != nil {
+		return err
+	}
+	if err := d.record(recorder.ApprovalRequested, &p.a, nil); err != nil {
+		return err
+	}
+	return d.save(ctx, &p.a)
 }
 
 func size(q *Request) int {

@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -169,6 +170,35 @@ func TestAnswersRace(t *testing.T) {
 		if a, _ := w.desk.Get(t.Context(), h.ID); len(a.Answers) != 1 {
 			t.Fatalf("%d answers count", len(a.Answers))
 		}
+	}
+}
+
+// Who answers the moment that an approval can be seen does not come before its
+// own record: the log has them in order, and the store what was answered.
+func TestAnsweredAtOnce(t *testing.T) {
+	w := newWorld(t, spec())
+	bob := who("bob", "approver")
+	ctx, stop := context.WithCancel(t.Context())
+	var eager sync.WaitGroup
+	eager.Go(func() {
+		for ctx.Err() == nil {
+			for _, a := range w.desk.waiting() {
+				_ = w.answer(&a, bob, yes)
+			}
+		}
+	})
+	for range 20 {
+		if _, err := w.desk.Await(t.Context(), request("delete"), func(ctx context.Context, _ *Approval) error { <-ctx.Done(); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	eager.Wait()
+	if all, err := w.desk.List(t.Context(), Approved); err != nil || len(all) != 20 {
+		t.Errorf("%d are kept as approved: %v", len(all), err)
+	}
+	if got := audit(w, func(*recorder.Event) {}); len(got.Problems) > 0 || got.Approvals != 20 {
+		t.Errorf("the log tells of %+v", got)
 	}
 }
 

@@ -83,7 +83,7 @@ func (h *holding) waiting() approval.Approval {
 
 func (h *holding) waitingFor(n int) []approval.Approval {
 	h.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		if all, _ := h.desk.List(h.t.Context(), approval.Pending); len(all) == n {
 			return all
 		}

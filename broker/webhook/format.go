@@ -70,7 +70,8 @@ func tell(ev *approval.Event) told {
 func visible(s string) string {
 	var b strings.Builder
 	for _, r := range s {
-		if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
+		if r != '\n' && r != '\t' && (unicode.IsControl(r) ||
+			unicode.In(r, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)) {
 			fmt.Fprintf(&b, "\\u%04x", r)
 			continue
 		}
@@ -103,14 +104,22 @@ func (t *told) title() string {
 	}
 }
 
+// page is where it can be answered in a browser, "" where that is over.
+func (t *told) page() string {
+	if t.Event == approval.Opened || t.Event == approval.Answered {
+		return t.Link
+	}
+	return ""
+}
+
 // facts are name and value, in order, without those that are empty.
 func (t *told) facts() [][2]string {
-	how, link := "", ""
+	how := ""
 	if t.Event == approval.Opened || t.Event == approval.Answered {
-		how, link = "hoop approvals show "+t.ID, t.Link
+		how = "hoop approvals show " + t.ID
 	}
 	all := [][2]string{{"Who", strings.Join(t.Chain, " › ")}, {"Rule", t.Rule}, {"Reason", strings.TrimSpace(t.Reason + " " + t.Ticket)},
-		{"Approved by", strings.Join(t.Approvers, ", ")}, {"Why", t.Why}, {"Until", t.Expires.UTC().Format(time.DateTime) + " UTC"}, {"Look and answer", how}, {"Or in a browser", link}}
+		{"Approved by", strings.Join(t.Approvers, ", ")}, {"Why", t.Why}, {"Until", t.Expires.UTC().Format(time.DateTime) + " UTC"}, {"Look and answer", how}}
 	var out [][2]string
 	for _, f := range all {
 		if f[1] != "" {
@@ -134,6 +143,9 @@ func slack(t *told) any {
 		code := "```" + escape.Replace(strings.ReplaceAll(t.Text, "`", "'")) + "```"
 		blocks = append(blocks, map[string]any{"type": "section", "text": map[string]any{"type": "mrkdwn", "text": code, "verbatim": true}})
 	}
+	if link := t.page(); link != "" {
+		blocks = append(blocks, map[string]any{"type": "section", "text": map[string]any{"type": "mrkdwn", "text": "<" + link + "|Look and answer in a browser>"}})
+	}
 	return map[string]any{"text": escape.Replace(t.title()), "blocks": blocks}
 }
 
@@ -155,5 +167,8 @@ func teams(t *told) any {
 		body = append(body, run(t.Text, "Monospace", false))
 	}
 	card := map[string]any{"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4", "body": body}
+	if link := t.page(); link != "" {
+		card["actions"] = []any{map[string]any{"type": "Action.OpenUrl", "title": "Look and answer in a browser", "url": link}}
+	}
 	return map[string]any{"type": "message", "attachments": []any{map[string]any{"contentType": "application/vnd.microsoft.card.adaptive", "content": card}}}
 }

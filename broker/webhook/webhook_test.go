@@ -148,6 +148,22 @@ func TestCards(t *testing.T) {
 	}
 }
 
+// The link to the page goes with what can be answered still.
+func TestLink(t *testing.T) {
+	const link = "https://hoop.example.com/page/approvals/abcdefghij"
+	for format, want := range map[string]string{"json": `"link":"` + link + `"`, "slack": "<" + link + "|", "teams": `"url":"` + link + `"`} {
+		ev := event("delete")
+		ev.Approval.Link = link
+		for what, told := range map[string]bool{approval.Opened: true, approval.Ended: format == "json"} {
+			ev.What = what
+			b, err := json.Marshal((&Hook{Format: format}).body(&ev))
+			if text := strings.ReplaceAll(string(b), `\u003c`, "<"); err != nil || strings.Contains(text, want) != told {
+				t.Errorf("%s, %s: %v %s", format, what, err, text)
+			}
+		}
+	}
+}
+
 // What a detector masked for the record is masked here too.
 func TestCleanTextOnly(t *testing.T) {
 	ev := event("insert into cards values ('4111111111111111')")

@@ -2,8 +2,6 @@ package mask
 
 import (
 	"bytes"
-	"cmp"
-	"slices"
 	"sync"
 )
 
@@ -100,8 +98,15 @@ func (v *view) strip(text []byte) {
 
 // raw gives where plain byte i stood.
 func (v *view) raw(i int) int {
-	n, _ := slices.BinarySearchFunc(v.parts, i+1, func(p part, i int) int { return cmp.Compare(p.at, i) })
-	p := v.parts[n-1]
+	low, high := 0, len(v.parts) // the part wanted is the last that begins at i or before
+	for high-low > 1 {
+		if middle := int(uint(low+high) >> 1); v.parts[middle].at <= i {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	p := v.parts[low]
 	return p.raw + i - p.at
 }
 

@@ -74,14 +74,18 @@ type plan struct {
 type result struct {
 	Name       string
 	Rates      []float64 // of each sample, in MB/s
-	CellNS     float64
+	CellNS     float64   // one of words
+	DigitsNS   float64   // one of digits
 	CellAllocs float64
 }
 
 const rounds = 11
 
-// clean is a cell of 16 bytes that holds nothing.
-const clean = "customer pickup!"
+// Cells of 16 bytes that hold nothing.
+const (
+	cleanWords  = "customer pickup!"
+	cleanDigits = "1716800000123456"
+)
 
 // measure visits every row in each round, so that a noisy moment hits all.
 func measure(plans []plan) ([]result, error) {
@@ -110,7 +114,10 @@ func measure(plans []plan) ([]result, error) {
 		for k := range samples {
 			out[i].Rates = append(out[i].Rates, median(rates[i][k]))
 		}
-		out[i].CellNS, out[i].CellAllocs = cell([]byte(clean), finds[i])
+		var allocs float64
+		out[i].CellNS, allocs = cell([]byte(cleanWords), finds[i])
+		out[i].DigitsNS, out[i].CellAllocs = cell([]byte(cleanDigits), finds[i])
+		out[i].CellAllocs = max(out[i].CellAllocs, allocs)
 	}
 	return out, nil
 }

@@ -15,13 +15,13 @@ func page(rows []result) string {
 		time.Now().UTC().Format("2 January 2006"), rounds)
 	fmt.Fprintf(&p, "%s, %s/%s, %s\n\n", processor(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 	p.WriteString(method)
-	p.WriteString("| MB a second of processor time | rows | term | k8s | clean cell, ns | allocations |\n|---|--:|--:|--:|--:|--:|\n")
+	p.WriteString("| MB a second of processor time | rows | term | k8s | cell of words, ns | of digits, ns | allocations |\n|---|--:|--:|--:|--:|--:|--:|\n")
 	for _, r := range rows {
 		fmt.Fprintf(&p, "| %s |", r.Name)
 		for _, rate := range r.Rates {
 			fmt.Fprintf(&p, " %s |", figure(rate))
 		}
-		fmt.Fprintf(&p, " %.0f | %.0f |\n", r.CellNS, r.CellAllocs)
+		fmt.Fprintf(&p, " %.0f | %.0f | %.0f |\n", r.CellNS, r.DigitsNS, r.CellAllocs)
 	}
 	return p.String()
 }
@@ -33,7 +33,7 @@ const method = "" +
 	"nothing. The rules of an operator are patterns such as `(?i)\\bbadgeb[-_ :#]{0,3}[A-Z0-9]{6,10}\\b`. The scalar row is the same\n" +
 	"program in a second process with `" + scalarOnly + "`; vector needs AVX2. All are measured in turn in every round; a figure is the median of the\n" +
 	"rounds. Time is processor time (getrusage), since others use the machine too; of a shared processor compare ratios, not\n" +
-	"absolute numbers. A clean cell is one value of 16 bytes that holds nothing, scanned alone.\n\n"
+	"absolute numbers. The cells are values of 16 bytes that hold nothing, scanned alone.\n\n"
 
 func figure(rate float64) string {
 	if rate < 10 {

@@ -93,6 +93,7 @@ func (w *walker) calls(id uint32, each []taint, args set) set {
 			return args // the server's own
 		}
 		w.unknown(id)
+		w.facts.Blind = true
 		return args.union(opaqueSet)
 	}
 	w.judgeCall(fn, args)
@@ -111,6 +112,7 @@ func (w *walker) calls(id uint32, each []taint, args set) set {
 		w.facts.Calls = append(w.facts.Calls, Call{Function: fn.name, Approve: true,
 			Why: "it is given labelled values, may keep them, and nobody knows what it does"})
 	}
+	w.facts.Blind = w.facts.Blind || fn.own().has(opaque)
 	return args.union(fn.own())
 }
 

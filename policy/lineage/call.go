@@ -23,6 +23,9 @@ func (w *walker) called(n Node, s *scope) taint {
 		return derived(args.from.union(opaqueSet))
 	}
 	each := w.arguments(n, s)
+	if n.tag() == "WINDOWFUNC" && (id == countAny || id == countStar) && allNulls(each) {
+		return derived(w.expr(n.field("aggfilter"), s).from).asNull(true)
+	}
 	return derived(w.call(id, each, args.from)).asNull(w.c.showsNoNull(n.tag(), id, each))
 }
 

@@ -82,6 +82,15 @@ func (c *requests) bind(msg []byte) error {
 		c.refuse(len(msg), &problem{code: "53200", message: fmt.Sprintf("the portals of a session may hold %d bytes", maxBound)})
 		return nil
 	}
+	if c.confused && len(m.statement) > 0 {
+		if err := c.surely(string(m.statement)); err != nil {
+			return err
+		}
+		msg = c.flow.buf[c.flow.pos : c.flow.pos+c.size]
+		if m, err = decodeBind(msg[headerSize:]); err != nil { // the bytes may lie elsewhere by now
+			return protocolError(err)
+		}
+	}
 	s, err := c.statementNamed(string(m.statement))
 	if err != nil {
 		return err

@@ -99,7 +99,7 @@ func (c *requests) usedName() string {
 // it; an error is one of the client's.
 func (c *requests) ask(query string) ([]string, error) {
 	got := &capture{}
-	if c.flow.buf[c.flow.pos] == typeExecute {
+	if kind := c.flow.buf[c.flow.pos]; kind == typeExecute || kind == typeBind {
 		c.askExtended(query, got)
 	} else {
 		c.owe(typeQuery, got)

@@ -91,6 +91,7 @@ func (c *requests) judgeOne(ctx context.Context, st *sql.Statement, from origin,
 	if st.Facts.Kind == "declare" {
 		t.declares = st.Name
 	}
+	c.confuse(st.Facts.Kind, d)
 	if !from.changed {
 		c.recall(st, d, t)
 	}

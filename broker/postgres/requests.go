@@ -43,6 +43,7 @@ type requests struct {
 	reshaped bool
 	leaving  bool
 	clear    bool // the statement under judgement may show every label
+	confused bool // what names stand for may have been changed: see confuse.go
 }
 
 // run relays until the client leaves.

@@ -23,6 +23,9 @@ func (w *walker) called(n Node, s *scope) taint {
 		return derived(args.from.union(opaqueSet))
 	}
 	each := w.arguments(n, s)
+	if n.tag() == "WINDOWFUNC" && (id == countAny || id == countStar) && allNulls(each) {
+		return derived(w.expr(n.field("aggfilter"), s).from).asNull(true)
+	}
 	return derived(w.call(id, each, args.from)).asNull(w.c.showsNoNull(n.tag(), id, each))
 }
 
@@ -93,6 +96,7 @@ func (w *walker) calls(id uint32, each []taint, args set) set {
 			return args // the server's own
 		}
 		w.unknown(id)
+		w.facts.Blind = true
 		return args.union(opaqueSet)
 	}
 	w.judgeCall(fn, args)
@@ -111,6 +115,7 @@ func (w *walker) calls(id uint32, each []taint, args set) set {
 		w.facts.Calls = append(w.facts.Calls, Call{Function: fn.name, Approve: true,
 			Why: "it is given labelled values, may keep them, and nobody knows what it does"})
 	}
+	w.facts.Blind = w.facts.Blind || fn.own().has(opaque)
 	return args.union(fn.own())
 }
 

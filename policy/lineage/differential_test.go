@@ -37,8 +37,9 @@ func TestDifferential(t *testing.T) {
 	cat := loadShop(t, "world0")
 	g := &generator{rand: rand.New(rand.NewSource(41))}
 	var columns, derived, missed, over, failed int
-	const queries = 700
-	for range queries {
+	const queries = 1000
+	for n := range queries {
+		g.traps = n%2 == 1
 		q := g.query()
 		f := analyse(t, cat, worlds[0], q, Return)
 		outs, ok := compare(worlds, q)
@@ -54,6 +55,7 @@ func TestDifferential(t *testing.T) {
 			case changed && !told:
 				missed++
 				t.Errorf("column %d changes with the secret and is not derived: %s", i+1, q)
+			case g.traps:
 			case changed:
 				derived++
 			case told && len(f.Inferences) == 0:
@@ -122,7 +124,12 @@ func compare(worlds []*client, query string) ([]bool, bool) {
 }
 
 // generator writes queries. Every column that it takes is text.
-type generator struct{ rand *rand.Rand }
+type generator struct {
+	rand *rand.Rand
+	// traps has it write what makes little of a value show, such as whether it
+	// is NULL: most of it shows nothing in any world, so that only misses count.
+	traps bool
+}
 
 func (g *generator) pick(of ...string) string { return of[g.rand.Intn(len(of))] }
 
@@ -174,7 +181,11 @@ func (g *generator) value(columns []string, depth int) string {
 	}
 	a := g.value(columns, depth-1)
 	b := g.pick(columns...)
-	switch g.rand.Intn(24) {
+	kinds := 32
+	if g.traps {
+		kinds = 40
+	}
+	switch g.rand.Intn(kinds) {
 	case 0:
 		return "upper(" + a + ")"
 	case 1:
@@ -212,7 +223,7 @@ func (g *generator) value(columns []string, depth int) string {
 	case 17:
 		return "CASE WHEN c.id IS NOT NULL THEN " + a + " ELSE 'x' END"
 	case 18:
-		return "(" + a + " = " + b + ")::text"
+		return "(" + a + g.pick(" = ", " < ", " >= ") + b + ")::text"
 	case 19:
 		return "(SELECT count(*)::text FROM products p2 WHERE p2.title <> coalesce(c.id::text, ''))"
 	case 20:
@@ -221,6 +232,38 @@ func (g *generator) value(columns []string, depth int) string {
 		return "(SELECT x.v FROM (SELECT " + a + " AS v, 1 AS o UNION ALL SELECT 'z', 2) x ORDER BY o LIMIT 1)"
 	case 22:
 		return "substr(" + a + ", 2, 40)"
+	case 23:
+		return "max(" + b + ") OVER ()"
+	case 24:
+		return "(count(" + b + ") OVER ())::text"
+	case 25:
+		return "concat_ws('-', " + a + ", " + b + ")"
+	case 26:
+		return "split_part(" + a + ", '-', 2)"
+	case 27:
+		return "(to_jsonb(ARRAY[" + a + "]) ->> 0)"
+	case 28:
+		return "encode(sha256(convert_to(coalesce(" + a + ", ''), 'UTF8')), 'base64')"
+	case 29:
+		return "(xpath('//text()', xmlelement(name x, " + a + ")))[1]::text"
+	case 30:
+		return "first_value(" + b + ") OVER (ORDER BY " + g.pick("1", "2") + ")"
+	case 32:
+		return "nullif(" + a + ", " + b + ")"
+	case 33:
+		return "(nullif(left(" + a + ", 1), '1') IS NULL)::text"
+	case 34:
+		return "(SELECT x IS NULL FROM (SELECT substring(" + a + " from '^[1-5a-m]') AS x) q)::text"
+	case 35:
+		return "(SELECT count(x)::text FROM (SELECT nullif(right(" + a + ", 1), '9') AS x) q)"
+	case 36:
+		return "coalesce(nullif(" + a + ", 'vip'), 'none')"
+	case 37:
+		return "(" + a + g.pick(" LIKE '%9%'", " ~ '[aeiou7]'", " IS DISTINCT FROM 'vip'") + ")::text"
+	case 38:
+		return "num_nonnulls(" + a + ", nullif(" + b + ", 'vip'))::text"
+	case 39:
+		return "(SELECT v FROM (VALUES (" + b + "), ('z')) q(v) LIMIT 1)"
 	}
 	return "quote_literal(" + a + ")"
 }

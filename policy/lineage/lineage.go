@@ -105,6 +105,9 @@ type Facts struct {
 	// Code is true where functions that are not the server's own bring labelled
 	// values: planning may run them.
 	Code bool
+	// Blind is true where code may run that nobody can follow: it may do what
+	// its text does not tell, such as to give a cursor's name to another.
+	Blind bool
 	// Unknown are the relations and functions that the catalog does not hold:
 	// a newer one may.
 	Unknown []uint32

@@ -34,6 +34,7 @@ func (w *walker) writes(s *scope) {
 	for a := s.q.field("mergeActionList").first(); a.t != nil; a = a.following() {
 		w.assigned(a.field("targetList"), rel, s)
 	}
+	w.facts.Blind = w.facts.Blind || w.triggered(s) != nil
 	if fired := w.triggered(s); fired != nil && !w.c.Labelled(rel) {
 		w.facts.Calls = append(w.facts.Calls, Call{Function: w.c.functionName(fired.function), Approve: true,
 			Why: "this trigger may carry labelled values into the table that is written"})

@@ -592,3 +592,52 @@ SELECT x FROM renamed WHERE id=1
 ALTER TABLE customers RENAME ssn TO note2
 -- @next
 INSERT INTO guesses SELECT note2 FROM customers WHERE id=2
+
+-- O142 | mask | app_user | simple | a cursor's name is taken after CLOSE, for a computed value | out:9876-54-321
+CREATE FUNCTION opener(n refcursor) RETURNS int LANGUAGE plpgsql AS $$ BEGIN OPEN n FOR SELECT reverse(ssn) FROM customers WHERE id=1; RETURN 1; END $$
+-- @next
+BEGIN
+-- @next
+DECLARE c CURSOR FOR SELECT title FROM products
+-- @next
+CLOSE c
+-- @next
+SELECT opener('c')
+-- @next
+FETCH ALL FROM c
+
+-- O143 | mask | app_user | simple | a cursor's name is taken by a function that closes it itself, for a computed value | out:9876-54-321
+CREATE FUNCTION opener(n refcursor) RETURNS int LANGUAGE plpgsql AS $$ BEGIN CLOSE n; OPEN n FOR SELECT reverse(ssn) FROM customers WHERE id=1; RETURN 1; END $$
+-- @next
+BEGIN
+-- @next
+DECLARE c CURSOR FOR SELECT title FROM products
+-- @next
+SELECT opener('c')
+-- @next
+FETCH ALL FROM c
+
+-- O144 | mask | app_user | simple | a function gives the name of a prepared statement another text | out:9876-54-321
+CREATE FUNCTION swap() RETURNS int LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'DEALLOCATE p'; EXECUTE 'PREPARE p AS SELECT reverse(ssn) FROM customers WHERE id=1'; RETURN 1; END $$
+-- @next
+PREPARE p AS SELECT title FROM products
+-- @next
+SELECT swap()
+-- @next
+EXECUTE p
+
+-- O146 | mask | app_user | simple | DO gives the name of a cursor another query | out:9876-54-321
+BEGIN
+-- @next
+DECLARE c CURSOR FOR SELECT title FROM products
+-- @next
+DO $$ DECLARE c refcursor := 'c'; BEGIN CLOSE c; OPEN c FOR SELECT reverse(ssn) FROM customers WHERE id=1; END $$
+-- @next
+FETCH ALL FROM c
+
+-- O147 | approval | app_user | simple | DO gives the name of a prepared statement an effect | dmg:SELECT count(*)=0 FROM guesses
+PREPARE p AS SELECT title FROM products
+-- @next
+DO $$ BEGIN EXECUTE 'DEALLOCATE p'; EXECUTE 'PREPARE p AS DELETE FROM guesses'; END $$
+-- @next
+EXECUTE p

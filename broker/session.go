@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -127,6 +128,7 @@ type Outcome struct {
 // into text: for PostgreSQL the database name. The error is a *Denial.
 func (s *Session) Open(ctx context.Context, text string) error {
 	ev := s.event(recorder.SessionOpened)
+	ev.Reason = strings.TrimSpace(s.Reason + " " + s.Ticket)
 	a := &Action{Action: policy.Action{Verb: verbOpen, Text: text}}
 	v := s.evaluate(a)
 	ev.Verb, ev.Text, ev.Verdict = a.Verb, text, &v

@@ -160,6 +160,9 @@ func answersOf(x *api.Approval) string {
 	for i := range x.Answers {
 		n := &x.Answers[i]
 		text += fmt.Sprintf("; %s: %s", n.Approver, n.Decision)
+		if n.Via != "" {
+			text += " in a browser"
+		}
 		if n.Comment != "" {
 			text += " (" + n.Comment + ")"
 		}

@@ -320,6 +320,30 @@ func TestHeldAndNotApproved(t *testing.T) {
 	s.expects("after all", 0, 1)
 }
 
+// What ann says that her session is for stands in the record of its opening, and
+// with what waits in it.
+func TestReasonIsRecorded(t *testing.T) {
+	t.Parallel()
+	s := newShopWithOrders(t, "5m")
+	p := start(t, hoopCommand(t, s.annEnv, "connect", "shop", "--reason", "clean up", "--ticket", "INC-7", "--", "psql", "-X", "-c", "DELETE FROM orders"))
+	id := s.waiting()
+	hoop(t, s.bobEnv, "deny", id, "--reason", "no").must(t, 0)
+	p.wait()
+	if a := s.ended(id).Approval; a.Reason != "clean up" || a.Ticket != "INC-7" {
+		t.Errorf("the end of the approval has %q %q", a.Reason, a.Ticket)
+	}
+	opened := ""
+	err := recorder.Scan(filepath.Join(s.dir, "data/audit"), 0, func(ev *recorder.Event) error {
+		if ev.Type == recorder.SessionOpened {
+			opened = ev.Reason
+		}
+		return nil
+	})
+	if err != nil || opened != "clean up INC-7" {
+		t.Errorf("the opening has %q: %v", opened, err)
+	}
+}
+
 // Nobody answers.
 func TestHeldAndExpired(t *testing.T) {
 	t.Parallel()

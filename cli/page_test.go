@@ -169,6 +169,10 @@ func TestAnsweredOnThePage(t *testing.T) {
 	if err := h.cmd.Wait(); err != nil || !strings.Contains(h.text(), "CREATE TABLE") {
 		t.Errorf("psql: %v\n%s", err, h.text())
 	}
+	aliceSees := hoop(t, asAlice(t), "approvals", "show", h.id()).must(t, 0).stdout
+	if !strings.Contains(aliceSees, "bob@demo.example: approve in a browser (as agreed)") {
+		t.Errorf("alice sees:\n%s", aliceSees)
+	}
 	ev := answerEvent(t, h.id())
 	if ev.Approval.Via != approval.ViaPage || ev.Principal.Name != "bob@demo.example" || ev.Binding != approval.ViaPage {
 		t.Errorf("the record has %+v of %s", ev.Approval, ev.Principal.Name)

@@ -142,7 +142,7 @@ func (m *Model) approvalText(a *api.Approval, width int) []string {
 		add("history", fmt.Sprintf("asked %d times in 30 days, %d approved, %d denied; this text approved %d times", h.Asked, h.Approved, h.Denied, h.SameText))
 	}
 	for _, x := range a.Answers {
-		add(x.Decision, x.Approver+" "+x.Time.Local().Format("15:04:05")+ifSet(": ", x.Comment))
+		add(x.Decision, x.Approver+" "+x.Time.Local().Format("15:04:05")+ifSet(" on the ", x.Via)+ifSet(": ", x.Comment))
 	}
 	if !a.MayAnswer && a.State == "pending" {
 		add("note", "you may not answer: "+a.WhyNot)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 
 	"hoop/broker/approval"
@@ -173,7 +174,11 @@ func (p *Pages) signIn(r *http.Request, a *attempt) (*session, error) {
 func (p *Pages) refuse(w http.ResponseWriter, err error) {
 	var no *identity.Refusal
 	if errors.As(err, &no) {
-		p.tell(w, no.Status(), nil, "You are not signed in: "+no.Message+".", no.Hint)
+		hint := no.Hint
+		if strings.HasPrefix(hint, "run hoop") { // that is for a terminal
+			hint = "Open the link to the approval again, and sign in."
+		}
+		p.tell(w, no.Status(), nil, "You are not signed in: "+no.Message+".", hint)
 		return
 	}
 	p.Log.Error("a page failed", "error", err)

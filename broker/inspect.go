@@ -56,7 +56,7 @@ type SampledColumn struct {
 // Explain asks the target of a connection what a statement reads. Nil where the
 // policy denies the statement, nothing is labelled or the engine cannot tell.
 func (b *Broker) Explain(ctx context.Context, who *Caller, conn *Connection, a *policy.Action) (*Lineage, error) {
-	s, i, err := b.inspect(who, conn)
+	s, i, err := b.inspect(who, conn, "") // no session: nothing runs
 	if err != nil {
 		return nil, nil
 	}
@@ -65,12 +65,16 @@ func (b *Broker) Explain(ctx context.Context, who *Caller, conn *Connection, a *
 	if s.Preview(&open).Effect == policy.Deny || s.Preview(&act).Effect == policy.Deny {
 		return nil, nil
 	}
-	return i.Lineage(ctx, s, &act)
+	lineage, err := i.Lineage(ctx, s, &act)
+	if err != nil {
+		return nil, fmt.Errorf("ask the target: %w", err)
+	}
+	return lineage, nil
 }
 
 // Discover samples a connection's tables as a session of the caller.
 func (b *Broker) Discover(ctx context.Context, who *Caller, conn *Connection, rows int, found func(SampledColumn)) error {
-	s, i, err := b.inspect(who, conn)
+	s, i, err := b.inspect(who, conn, newID())
 	if err != nil {
 		return err
 	}
@@ -91,12 +95,12 @@ func (b *Broker) Discover(ctx context.Context, who *Caller, conn *Connection, ro
 	return err
 }
 
-func (b *Broker) inspect(who *Caller, conn *Connection) (*Session, Inspector, error) {
+func (b *Broker) inspect(who *Caller, conn *Connection, id string) (*Session, Inspector, error) {
 	i, ok := b.opts.Engines[conn.Protocol].(Inspector)
 	if !ok {
 		return nil, nil, fmt.Errorf("connection %s: nothing can be looked at with protocol %q", conn.Name, conn.Protocol)
 	}
-	return NewSession(b.deps(conn), newID(), &Admission{
+	return NewSession(b.deps(conn), id, &Admission{
 		Principal: who.Principal, Chain: who.Chain, Connection: &conn.Connection,
 		Target: &conn.Target, Client: who.Client, Binding: who.Binding,
 	}), i, nil

@@ -47,6 +47,9 @@ func (e *Engine) Lineage(ctx context.Context, s *broker.Session, a *broker.Actio
 	if use == sql.NoQuery {
 		return nil, nil
 	}
+	if err := s.Analyse(a); err != nil { // the record comes before the target
+		return nil, err
+	}
 	up, err := connect(ctx)
 	if err != nil {
 		return nil, err
@@ -114,7 +117,7 @@ func (l *lister) analysed(query string) (tree string, names []string) {
 				trees = append(trees, t)
 			}
 		case 'E':
-			failed = fmt.Errorf("the target says: %s", r.field('M'))
+			failed = fmt.Errorf("it says: %s", r.field('M'))
 		case 'T':
 			l.keep(eachColumn(body, func(_ column, name []byte, _ uint32, _ bool) error {
 				names = append(names, string(name))

@@ -93,6 +93,9 @@ func TestLineageIsExplained(t *testing.T) {
 	if l := explain("EXPLAIN SELECT id FROM customers WHERE ssn = '5'"); l.Effect != policy.Deny {
 		t.Errorf("%+v", l)
 	}
+	if n := len(w.events.of(recorder.ActionAnalysed)); n != 4 {
+		t.Errorf("%d events for 4 statements that the target was shown", n)
+	}
 	st := w.engine.analyzer.Statements(t.Context(), "SELECT nothing")[0]
 	if _, err := w.engine.Lineage(t.Context(), w.session("alice", "pg"), &broker.Action{Action: policy.Action{Verb: "sql.select", Text: st.Text, SQL: st.Facts}}); err == nil {
 		t.Error("a statement that the target refuses is explained")

@@ -50,6 +50,8 @@ const (
 	locationField = ":location"
 	startField    = ":stmt_location"
 	lengthField   = ":stmt_len"
+	listStart     = ":list_start" // of an IN list, from PostgreSQL 18 on
+	listEnd       = ":list_end"
 )
 
 // appendShape appends the shape of a tree: the places of its line breaks, the
@@ -94,6 +96,10 @@ func appendField(dst []byte, text string, i int) ([]byte, int) {
 		name = startField
 	case strings.HasPrefix(rest, lengthField):
 		name = lengthField
+	case strings.HasPrefix(rest, listStart):
+		name = listStart
+	case strings.HasPrefix(rest, listEnd):
+		name = listEnd
 	default:
 		return dst, i
 	}

@@ -79,6 +79,7 @@ func (w *walk) approvals(s *shopWithOrders) {
 	}
 
 	// Approved, after esc has left the question once.
+	w.hides("(1 pending)")
 	p = s.psql()
 	w.shows("approvals (1 pending)")
 	w.step("g", "pending  shop (postgres)")
@@ -93,6 +94,7 @@ func (w *walk) approvals(s *shopWithOrders) {
 	}
 
 	// Approved for a time: the same again runs without asking.
+	w.hides("(1 pending)")
 	p = s.client("psql", "-X", "-c", "DELETE FROM orders WHERE id = 99")
 	w.shows("approvals (1 pending)")
 	w.step("g", "pending  shop (postgres)")

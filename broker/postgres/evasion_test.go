@@ -111,7 +111,11 @@ func TestEvasion(t *testing.T) {
 	r := newRange(t, scratch)
 	replace := strings.NewReplacer("{{TMP}}", scratch, "{{PORT}}", strconv.Itoa(server.Port))
 	stricter := 0
-	for _, a := range attacks(t, replace, "evasion.sql", "own.sql") {
+	version := serverVersion(t)
+	for _, a := range attacks(t, replace, "evasion.sql", "own.sql", "newer.sql") {
+		if newer, _ := strconv.Atoi(strings.TrimPrefix(a.id, "N")); newer/100 > version {
+			continue
+		}
 		t.Run(a.id, func(t *testing.T) {
 			if over := r.launch(t, a); over != "" {
 				stricter++
@@ -120,6 +124,20 @@ func TestEvasion(t *testing.T) {
 		})
 	}
 	t.Logf("%d entries that expect mask are denied or held", stricter)
+}
+
+// serverVersion is the major version of the server.
+func serverVersion(t *testing.T) int {
+	t.Helper()
+	out, err := testServer(t).Exec(t.Context(), "postgres", "show server_version_num")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n / 10000
 }
 
 // shootingRange gives each attack a world whose database is as the schema made

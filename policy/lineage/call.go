@@ -54,7 +54,9 @@ func (w *walker) arguments(n Node, s *scope) []taint {
 		if a.tag() == "TARGETENTRY" {
 			a = a.field("expr")
 		}
-		args = append(args, w.expr(a, s))
+		t := w.expr(a, s)
+		t.fixed = w.constant(a)
+		args = append(args, t)
 	}
 	return args
 }
@@ -74,7 +76,7 @@ func (w *walker) aggregate(n Node, s *scope) taint {
 // countsNull reports whether what is counted is NULL just where a variable is.
 func (w *walker) countsNull(n Node, s *scope) bool {
 	for a := n.field("args").first(); a.t != nil; a = a.following() {
-		if e := a.field("expr"); !w.keepsNull(e, s) && !constant(e) {
+		if e := a.field("expr"); !w.keepsNull(e, s) && !w.constant(e) {
 			return false
 		}
 	}

@@ -63,11 +63,11 @@ func (w *walker) equality(n Node, s *scope, c Clause) bool {
 	if right.t == nil || right.following().t != nil || !w.comparesEqual(n) {
 		return false
 	}
-	if constant(left) {
+	if w.constant(left) {
 		left, right = right, left
 	}
 	t := w.expr(left, s)
-	if t.from.empty() || !t.plain || !constant(right) {
+	if t.from.empty() || !t.plain || !w.constant(right) {
 		return false
 	}
 	w.expr(right, s)
@@ -79,7 +79,7 @@ func (w *walker) equality(n Node, s *scope, c Clause) bool {
 func (w *walker) oneOf(n Node, s *scope, c Clause) bool {
 	left := n.field("args").first()
 	right := left.following()
-	if right.tag() != "ARRAY" && right.tag() != "ARRAYEXPR" || !w.comparesEqual(n) || !constant(right) {
+	if right.tag() != "ARRAY" && right.tag() != "ARRAYEXPR" || !w.comparesEqual(n) || !w.constant(right) {
 		return false
 	}
 	t := w.expr(left, s)
@@ -97,7 +97,7 @@ func (w *walker) oneOf(n Node, s *scope, c Clause) bool {
 // conditionOn is a branch of CASE subject WHEN value.
 func (w *walker) conditionOn(subject, test Node, from set, s *scope) {
 	args := test.field("args").first().following()
-	if t := w.expr(subject, s); test.tag() == "OPEXPR" && w.comparesEqual(test) && constant(args) && t.plain {
+	if t := w.expr(subject, s); test.tag() == "OPEXPR" && w.comparesEqual(test) && w.constant(args) && t.plain {
 		w.lookup(test, from, Case, 1)
 		return
 	}
@@ -120,29 +120,32 @@ func (w *walker) comparesEqual(n Node) bool {
 
 // constant reports whether an expression has one value for the whole
 // statement, and calls nothing but the server's own casts.
-func constant(n Node) bool {
+func (w *walker) constant(n Node) bool {
 	switch n.tag() {
 	case "CONST":
 		return true
 	case "PARAM":
 		kind, ok := n.number("paramkind")
+		if id, _ := n.number("paramid"); ok && kind == paramExtern && w.args != nil { // of an SQL function
+			return id >= 1 && int(id) <= len(w.args) && w.args[id-1].fixed
+		}
 		return ok && kind == paramExtern
 	case "COLLATEEXPR", "COLLATE":
-		return !madeCollation(n) && constant(n.field("arg"))
+		return !madeCollation(n) && w.constant(n.field("arg"))
 	case "RELABELTYPE", "COERCEVIAIO", "COERCETODOMAIN":
-		return constant(n.field("arg"))
+		return w.constant(n.field("arg"))
 	case "FUNCEXPR":
 		id, ok := n.number("funcid")
-		return ok && id < firstUserOID && allConstant(n.field("args"))
+		return ok && id < firstUserOID && w.allConstant(n.field("args"))
 	case "ARRAY", "ARRAYEXPR":
-		return allConstant(n.field("elements"))
+		return w.allConstant(n.field("elements"))
 	}
 	return false
 }
 
-func allConstant(list Node) bool {
+func (w *walker) allConstant(list Node) bool {
 	for e := list.first(); e.t != nil; e = e.following() {
-		if !constant(e) {
+		if !w.constant(e) {
 			return false
 		}
 	}
@@ -257,7 +260,7 @@ func (w *walker) hidden(s *scope, outs []taint) bool {
 			continue
 		}
 		e := t.field("expr")
-		if i >= len(outs) || outs[i].from.empty() && !constant(e) && !counts(e) {
+		if i >= len(outs) || outs[i].from.empty() && !w.constant(e) && !counts(e) {
 			return false
 		}
 		i++
@@ -347,7 +350,7 @@ func (w *walker) constantRows(arm Node, s *scope) int {
 	}
 	if from.t == nil {
 		for t := q.field("targetList").first(); t.t != nil; t = t.following() {
-			if !constant(t.field("expr")) {
+			if !w.constant(t.field("expr")) {
 				return 0
 			}
 		}

@@ -92,6 +92,8 @@ type taint struct {
 	// nulls is true where nothing can be told from whether the value is NULL
 	// but whether labelled columns are, which is no secret.
 	nulls bool
+	// fixed is true for an argument that is the same for every row.
+	fixed bool
 }
 
 var clean = taint{plain: true, nulls: true}

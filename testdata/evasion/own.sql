@@ -641,3 +641,15 @@ PREPARE p AS SELECT title FROM products
 DO $$ BEGIN EXECUTE 'DEALLOCATE p'; EXECUTE 'PREPARE p AS DELETE FROM guesses'; END $$
 -- @next
 EXECUTE p
+
+-- O148 | deny | app_user | simple | a lookup in a function of one's own, called for many guesses | out:SELECT 
+CREATE FUNCTION isit(x text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT EXISTS (SELECT 1 FROM customers WHERE ssn = x)'
+-- @next
+SELECT g FROM generate_series(6780, 6790) g WHERE isit('123-45-' || g)
+
+-- O149 | deny | app_user | simple | a lookup in nested functions of one's own | out:SELECT 
+CREATE FUNCTION isit(x text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT EXISTS (SELECT 1 FROM customers WHERE ssn = x)'
+-- @next
+CREATE FUNCTION outer_isit(y int) RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT isit('123-45-' || y) $$
+-- @next
+SELECT g FROM generate_series(6780, 6790) g WHERE outer_isit(g)

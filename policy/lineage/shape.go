@@ -32,9 +32,6 @@ func (s *shapes) get(tree []byte, p Purpose) *Facts {
 }
 
 func (s *shapes) put(tree []byte, p Purpose, f *Facts) {
-	if len(tree) > maxShape {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.facts == nil || len(s.facts) >= maxShapes {

@@ -18,7 +18,7 @@ const (
 // "rewritten parse tree:" for it. An error means that the statement must not
 // run.
 func (c *Catalog) Analyse(tree string, p Purpose) (*Facts, error) {
-	if c.shapes == nil || checkBreaks(tree) != nil {
+	if c.shapes == nil || len(tree) > maxShape || checkBreaks(tree) != nil {
 		return c.analyse(tree, p)
 	}
 	shape := appendShape(make([]byte, 0, len(tree)), tree)

@@ -28,7 +28,9 @@ type options struct {
 	budget  time.Duration // after it no further round begins
 	only    string        // comma-separated targets; all where empty
 	work    string        // comma-separated workloads; all where empty
-	hold    bool          // measure nothing: keep the targets up to look at them
+	// connection is the one of hoop.yaml that is measured.
+	connection string
+	hold       bool // measure nothing: keep the targets up to look at them
 }
 
 func main() {
@@ -56,6 +58,7 @@ func parse() options {
 	flag.DurationVar(&o.budget, "budget", 12*time.Minute, "start no further round after this time")
 	flag.StringVar(&o.only, "only", "", "measure only these targets (comma-separated)")
 	flag.StringVar(&o.work, "work", "", "measure only these workloads: pgbench, bulk, connect, idle")
+	flag.StringVar(&o.connection, "connection", "bench", "the connection of hoop.yaml: bench (labels, analysis cached), exact, or plain (no labels)")
 	flag.BoolVar(&o.hold, "hold", false, "measure nothing: keep the targets up until interrupted, and print how to reach them")
 	flag.Parse()
 	if o.quick {

@@ -13,6 +13,9 @@ func (d *derivation) blind(kind string) bool {
 	if d == nil {
 		return false
 	}
+	if d.late && d.likely == nil { // what it calls is told only when it runs
+		return true
+	}
 	if kind == "do" || kind == "call" || d.hidden && kind == "execute" {
 		return true
 	}

@@ -58,7 +58,7 @@ func (c *requests) recall(st *sql.Statement, d *derivation, t *ticket) {
 
 func (d *derivation) recallable(f *policy.SQL) bool {
 	return f.Kind == "select" && !changesMeaning(f) && !reshapes(f) && !slices.ContainsFunc(f.Effects, func(e string) bool { return e != "read" }) &&
-		len(d.of) == 1 && !d.hidden && !d.late && !d.of[0].Code && !d.of[0].PathBodies
+		len(d.of) == 1 && !d.hidden && !d.late && !d.of[0].Code && !d.of[0].Blind && !d.of[0].PathBodies
 }
 
 // shake forgets what a statement that is sent may make untrue.
@@ -95,6 +95,9 @@ func (p *responses) resettle(ctx context.Context, e *entry, t *ticket, tree stri
 		if likely.of[0] == f {
 			t.derived = again
 			return nil
+		}
+		if f.Blind {
+			return changedMeaning(lineage.Verdict{Reason: "it came to call code that nobody can follow"})
 		}
 		if p.session.AsksLabels() && !slices.Equal(likely.of[0].Labels(), f.Labels()) {
 			return changedMeaning(lineage.Verdict{Reason: "it reads other labels, which a rule asks for"})

@@ -12,17 +12,12 @@ import (
 
 // failed handles ErrorResponse. It belongs to the current entry; where none is
 // under way the target ends the connection.
-func (p *responses) failed(ctx context.Context, msg []byte) error {
+func (p *responses) failed(msg []byte) error {
 	r := report{body: msg[headerSize:]}
 	if err := r.check(); err != nil {
 		return err
 	}
 	e := p.current()
-	if t := e.underWay(); t != nil {
-		if err := p.settle(ctx, e, t); err != nil {
-			return err
-		}
-	}
 	if s := r.field('V'); string(s) == "FATAL" || string(s) == "PANIC" {
 		p.fatal = true
 	}

@@ -153,9 +153,6 @@ func (p *responses) prepare(ctx context.Context, e *entry) error {
 // sure makes certain, before the first row, that a statement was judged by what
 // it turned out to be.
 func (p *responses) sure(ctx context.Context, e *entry, t *ticket) error {
-	if err := p.settle(ctx, e, t); err != nil {
-		return err
-	}
 	d := t.derived
 	if d == nil {
 		return nil

@@ -140,7 +140,7 @@ func (c *requests) owe(kind byte, got *capture) {
 }
 
 // captured handles an answer that is for the broker alone.
-func (p *responses) captured(ctx context.Context, kind byte, msg []byte, e *entry) error {
+func (p *responses) captured(kind byte, msg []byte, e *entry) error {
 	switch kind {
 	case 'T':
 	case 'D':
@@ -156,7 +156,7 @@ func (p *responses) captured(ctx context.Context, kind byte, msg []byte, e *entr
 		p.queue.locked(func() { p.queue.skipping = false })
 		defer p.done(true)
 	case 'E':
-		return p.notCaptured(ctx, msg, e)
+		return p.notCaptured(msg, e)
 	default:
 		return fmt.Errorf("%w: the target sent %q where nothing asked for it", errProtocol, kind)
 	}
@@ -166,7 +166,7 @@ func (p *responses) captured(ctx context.Context, kind byte, msg []byte, e *entr
 
 // notCaptured notes an error. In the extended protocol it fails the client's
 // segment, and the client must see it.
-func (p *responses) notCaptured(ctx context.Context, msg []byte, e *entry) error {
+func (p *responses) notCaptured(msg []byte, e *entry) error {
 	r := report{body: msg[headerSize:]}
 	if err := r.check(); err != nil {
 		return err
@@ -185,7 +185,7 @@ func (p *responses) notCaptured(ctx context.Context, msg []byte, e *entry) error
 		p.queue.fail()
 		return nil
 	}
-	return p.failed(ctx, msg)
+	return p.failed(msg)
 }
 
 // endsInSync reports whether the question ends with a Sync of its own, so that

@@ -69,13 +69,15 @@ func (r *recalled) shake(f *policy.SQL) {
 	}
 }
 
-// settle judges a statement that ran because of one like it by the tree that
-// the answer to its Parse brought.
-func (p *responses) settle(ctx context.Context, e *entry, t *ticket) error {
-	d := t.derived
-	if d == nil || !d.late || d.statement == nil {
+// settle judges a statement that an Execute ran because of one like it, by the
+// tree that the answer to its Parse brought: before anything that the Execute
+// brings is passed on, a notice included.
+func (p *responses) settle(ctx context.Context, e *entry) error {
+	t := e.underWay()
+	if t == nil || t.derived == nil || !t.derived.late || t.derived.statement == nil {
 		return nil
 	}
+	d := t.derived
 	var trees []string
 	p.queue.locked(func() { trees = d.statement.trees })
 	if len(trees) != 1 {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const recallSQL = clientsSQL + `;
@@ -119,5 +120,40 @@ func TestRecallEnds(t *testing.T) {
 				t.Errorf("always %v, step %d: got %q, want %q", always, i, got[0].Rows[0][0], step.want)
 			}
 		}
+	}
+}
+
+// A view that others made to tell values by notices and settings tells none of
+// them to a statement that is run on memory.
+func TestRecalledViewThatTells(t *testing.T) {
+	superuser(t, recallSQL+`; create or replace function tells(i int) returns text language plpgsql security definer as $$
+ declare s text; begin select ssn into s from public.clients where id = i; raise notice 'it is %', s; perform set_config('application_name', s, false); return 'x'; end $$;
+ grant execute on function tells(int) to app`)
+	w := relayWorld(t, labels())
+	for _, mode := range []string{"exec", "simple_protocol"} {
+		superuser(t, "drop view v_recall; create view v_recall as select i as id, 'x'::text as n from generate_series(1, 9) i; grant select on v_recall to app")
+		config, err := pgx.ParseConfig(w.connString("default_query_exec_mode=" + mode))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told strings.Builder
+		config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { told.WriteString(n.Message + n.Detail) }
+		conn, err := pgx.ConnectConfig(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 1; i < 3; i++ {
+			if _, err := conn.Exec(t.Context(), "select n from v_recall where id = $1", i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		superuser(t, "create or replace view v_recall as select i as id, tells(i) as n from generate_series(1, 9) i")
+		_, err = conn.Exec(t.Context(), "select n from v_recall where id = $1", 1)
+		if err == nil || !strings.Contains(err.Error(), "came to mean something else") {
+			t.Errorf("%s: %v", mode, err)
+		}
+		told.WriteString(conn.PgConn().ParameterStatus("application_name"))
+		leaks(t, mode, told.String()+fmt.Sprint(err))
+		_ = conn.Close(t.Context())
 	}
 }

@@ -178,7 +178,9 @@ func (p *responses) done(agreed bool) {
 // message handles one whole frame.
 func (p *responses) message(ctx context.Context, kind byte, msg []byte) error {
 	if e := p.current(); e != nil && e.capture != nil && !asynchronous(kind) {
-		return p.captured(ctx, kind, msg, e)
+		return p.captured(kind, msg, e)
+	} else if err := p.settle(ctx, e); err != nil {
+		return err
 	}
 	switch kind {
 	case 'D':
@@ -192,7 +194,7 @@ func (p *responses) message(ctx context.Context, kind byte, msg []byte) error {
 	case 'Z':
 		return p.ready(msg)
 	case 'E':
-		return p.failed(ctx, msg)
+		return p.failed(msg)
 	case 'N':
 		return p.notified(ctx, msg)
 	case '1':

@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -169,9 +170,19 @@ func (i *Instance) openIdentity(ctx context.Context) error {
 	return nil
 }
 
+// issuersOf gives the configured issuers, their files found from the
+// configuration's folder.
+func issuersOf(cfg *config.Config) []identity.IssuerConfig {
+	issuers := slices.Clone(cfg.Ident.Issuers)
+	for i := range issuers {
+		issuers[i].JWKSFile, issuers[i].CAFile = cfg.Abs(issuers[i].JWKSFile), cfg.Abs(issuers[i].CAFile)
+	}
+	return issuers
+}
+
 // newVerifier adds the embedded issuer to those that are configured.
 func (i *Instance) newVerifier(cfg *config.Config) (*identity.Verifier, error) {
-	issuers := append([]identity.IssuerConfig(nil), cfg.Ident.Issuers...)
+	issuers := issuersOf(cfg)
 	if i.issuer != nil {
 		issuers = append(issuers, identity.IssuerConfig{URL: i.issuer.URL(), ClientID: "hoop", Login: true})
 	}

@@ -215,11 +215,7 @@ func (c *requests) inForce(ctx context.Context) (*view, error) {
 // connect opens a connection of the broker's own to the session's database. It
 // sees catalogs only and finds nothing through a search_path that others chose.
 func (r *relay) connect(ctx context.Context) (*upstream, error) {
-	return r.e.connect(ctx, r.session, r.up.database, map[string]string{
-		"application_name": "hoop", "statement_timeout": "5000", "lock_timeout": "1000",
-		"default_transaction_read_only": "on", "client_encoding": "UTF8", "standard_conforming_strings": "on",
-		levelSetting: "log", "debug_print_rewritten": "on", "debug_pretty_print": "off",
-	})
+	return r.e.connect(ctx, r.session, r.up.database, inspectSettings())
 }
 
 // analyse gives the statements of a text, once it is sure how the target will

@@ -200,7 +200,7 @@ func (s *Session) Decide(ctx context.Context, a *Action) (*Ticket, error) {
 	ev := s.described(recorder.ActionDecided, a, &v, detectors)
 	ev.Time, ev.Action, ev.Approval = now, s.actions.Add(1), got.record
 	durability := recorder.Synced
-	if a.SQL != nil && !a.SQL.Durable() {
+	if !a.Durable() {
 		durability = recorder.Written
 	}
 	if denial != nil {
@@ -249,7 +249,7 @@ func (s *Session) Analyse(a *Action) error {
 // described is an event of an action, with what detectors find left out.
 func (s *Session) described(t recorder.Type, a *Action, v *policy.Verdict, d *mask.Detectors) *recorder.Event {
 	ev := s.event(t)
-	ev.Verb, ev.SQL, ev.Verdict = a.Verb, a.SQL, v
+	ev.Verb, ev.SQL, ev.SSH, ev.Verdict = a.Verb, a.SQL, a.SSH, v
 	ev.Text, ev.Params = cleanText(d, a.Text), cleanParams(d, a.Params)
 	if ev.Exact = a.Exact; ev.Exact == nil {
 		ev.Exact = []byte(a.Text)

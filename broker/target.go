@@ -17,6 +17,19 @@ type Target struct {
 	// AnalyseAlways has an engine ask the target what a statement reads before
 	// each one runs, also where it just answered that for one of the same shape.
 	AnalyseAlways bool
+	SSH           TargetSSH
+}
+
+// TargetSSH says how the broker proves who an SSH target is, and whom it logs
+// in as.
+type TargetSSH struct {
+	// HostKeys are public keys in the form of authorized_keys, one of which the
+	// target must have; HostCAs those that may have signed its key. One of the
+	// two is needed.
+	HostKeys, HostCAs []string
+	// Logins are users at the target that a client may name besides the
+	// credential's; "*" is any.
+	Logins []string
 }
 
 // TargetTLS says how the broker proves who the target is.
@@ -38,7 +51,20 @@ func (t *Target) Address() string { return net.JoinHostPort(t.Host, strconv.Itoa
 type Secret struct {
 	User     string
 	Password string
+	Kind     SecretKind
+	// PrivateKey is in PEM, for SSHKey.
+	PrivateKey []byte
 }
+
+// SecretKind tells how a secret proves who its user is.
+type SecretKind string
+
+// The kinds of secrets.
+const (
+	Password SecretKind = ""        // by Secret.Password
+	SSHKey   SecretKind = "ssh_key" // by Secret.PrivateKey
+	SSHCA    SecretKind = "ssh_ca"  // by a certificate that the broker signs for each login
+)
 
 // String hides the secret.
 func (*Secret) String() string { return "broker.Secret(hidden)" }

@@ -111,6 +111,8 @@ type Action struct {
 	Text string
 	// SQL is set for verbs that begin with "sql.", else nil.
 	SQL *SQL
+	// SSH is set for verbs that begin with "ssh.", else nil.
+	SSH *SSH
 }
 
 // SQL is what is known of one SQL statement before it runs.

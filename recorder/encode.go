@@ -45,19 +45,22 @@ func appendTail(b []byte, ev *Event) []byte {
 	if ev.SQL != nil {
 		b = appendSQL(append(b, `,"sql":`...), ev.SQL)
 	}
+	if ev.SSH != nil {
+		b = appendMarshalled(append(b, `,"ssh":`...), ev.SSH)
+	}
 	if ev.Verdict != nil {
 		b = appendVerdict(append(b, `,"verdict":`...), ev.Verdict)
 	}
 	b = appendOutcome(b, ev)
 	if ev.Approval != nil {
-		b = appendApproval(append(b, `,"approval":`...), ev.Approval)
+		b = appendMarshalled(append(b, `,"approval":`...), ev.Approval)
 	}
 	return append(b, '}')
 }
 
-// appendApproval has time: somebody was waited for.
-func appendApproval(b []byte, a *Approval) []byte {
-	out, err := json.Marshal(a)
+// appendMarshalled is for what is not on the way of every statement.
+func appendMarshalled(b []byte, v any) []byte {
+	out, err := json.Marshal(v)
 	if err != nil { // strings, numbers and a time that checkTime has let pass
 		return append(b, "null"...)
 	}

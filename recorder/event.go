@@ -90,6 +90,7 @@ type Event struct {
 	Exact  []byte      `json:"-"`
 	Params []Param     `json:"params,omitempty"`
 	SQL    *policy.SQL `json:"sql,omitempty"`
+	SSH    *policy.SSH `json:"ssh,omitempty"`
 
 	Verdict *policy.Verdict `json:"verdict,omitempty"`
 

@@ -7,15 +7,20 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
-	"slices"
-	"strings"
 
 	"hoop/broker"
+	"hoop/broker/credential"
 	"hoop/policy"
 )
 
 // Protocols are those that the broker has an engine for.
-var protocols = []string{"postgres"}
+var protocols = []string{protocolPostgres, protocolSSH}
+
+// The protocols that targets differ in.
+const (
+	protocolPostgres = "postgres"
+	protocolSSH      = "ssh"
+)
 
 var (
 	nameRE   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
@@ -163,54 +168,17 @@ func (k *checker) credential(s *source, name string, cred Credential, seen map[s
 	if cred.User == "" {
 		k.add(s, path+".user", "is missing")
 	}
-	if err := cred.Source.Check(); err != nil {
-		k.add(s, path, "%v", err)
-	}
-}
-
-func (k *checker) connection(s *source, path string, conn Connection, seen map[string]string) {
-	if !nameRE.MatchString(conn.Name) {
-		k.add(s, path+".name", "%q must match %s", conn.Name, nameRE)
-	}
-	if other, ok := seen[conn.Name]; ok {
-		k.add(s, path+".name", "%q stands in %s already", conn.Name, other)
-	}
-	seen[conn.Name] = s.path
-	if !slices.Contains(protocols, conn.Protocol) {
-		k.add(s, path+".protocol", "%q is none of %s", conn.Protocol, strings.Join(protocols, ", "))
-	}
-	if conn.Credential != "" {
-		if _, ok := k.c.Credentials[conn.Credential]; !ok {
-			k.add(s, path+".credential", "there is no credential %q", conn.Credential)
+	switch broker.SecretKind(cred.Kind) {
+	case "password", broker.Password, broker.SSHKey:
+		if err := cred.Source.Check(); err != nil {
+			k.add(s, path, "%v", err)
 		}
-	}
-	if a := conn.Analysis; a != "" && a != analysisCached && a != analysisExact {
-		k.add(s, path+".analysis", "%q is neither cached nor exact", a)
-	}
-	k.target(s, path+".target", &conn.Target)
-}
-
-// The values of a connection's analysis.
-const (
-	analysisCached = "cached"
-	analysisExact  = "exact"
-)
-
-func (k *checker) target(s *source, path string, t *Target) {
-	switch {
-	case (t.Host == "") == (t.Socket == ""):
-		k.add(s, path, "needs either host or socket")
-	case t.Host != "" && (t.Port < 0 || t.Port > 65535):
-		k.add(s, path+".port", "%d is no port", t.Port)
-	}
-	if t.Database == "" {
-		k.add(s, path+".database", "is missing")
-	}
-	if !slices.Contains(tlsModes, t.TLS.Mode) {
-		k.add(s, path+".tls.mode", "%q is none of verify-full, verify-ca, require, disable", t.TLS.Mode)
-	}
-	if (t.TLS.CertFile == "") != (t.TLS.KeyFile == "") {
-		k.add(s, path+".tls", "cert_file and key_file go together")
+	case broker.SSHCA:
+		if cred.Source != (credential.Source{}) {
+			k.add(s, path, "kind ssh_ca needs no secret: leave out env, file and store")
+		}
+	default:
+		k.add(s, path+".kind", "%q is none of password, ssh_key, ssh_ca", cred.Kind)
 	}
 }
 
@@ -261,8 +229,8 @@ func (c *Config) State() (*broker.State, error) {
 func (c *Config) connection(conn Connection) *broker.Connection {
 	t := conn.Target
 	port := t.Port
-	if port == 0 && conn.Protocol == "postgres" {
-		port = 5432
+	if port == 0 {
+		port = map[string]int{protocolPostgres: 5432, protocolSSH: 22}[conn.Protocol]
 	}
 	mode := t.TLS.Mode
 	if t.Socket != "" && mode == "" {
@@ -274,6 +242,7 @@ func (c *Config) connection(conn Connection) *broker.Connection {
 		Target: broker.Target{
 			Host: t.Host, Port: port, Socket: t.Socket, Database: t.Database, Databases: t.Databases,
 			AnalyseAlways: conn.Analysis == analysisExact,
+			SSH:           broker.TargetSSH{HostKeys: t.HostKeys, HostCAs: t.HostCAs, Logins: t.Logins},
 			TLS: broker.TargetTLS{Mode: mode, CAFile: c.Abs(t.TLS.CAFile), CertFile: c.Abs(t.TLS.CertFile),
 				KeyFile: c.Abs(t.TLS.KeyFile), ServerName: t.TLS.ServerName},
 		},

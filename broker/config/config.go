@@ -121,7 +121,10 @@ type ApprovalPage struct {
 
 // Credential is a user name and where its password comes from.
 type Credential struct {
-	User              string `yaml:"user"`
+	User string `yaml:"user"`
+	// Kind is password (where absent), ssh_key (the source holds a private key)
+	// or ssh_ca (no source: the broker signs a certificate for each login).
+	Kind              string `yaml:"kind,omitempty"`
 	credential.Source `yaml:",inline"`
 }
 
@@ -146,6 +149,15 @@ type Target struct {
 	Database  string    `yaml:"database,omitempty"`
 	Databases []string  `yaml:"databases,omitempty"`
 	TLS       TargetTLS `yaml:"tls,omitempty"`
+
+	// HostKeys are the public keys of an SSH target, one of which it must have,
+	// and HostCAs those of the authorities that may have signed its key, each
+	// as in authorized_keys: ssh-ed25519 AAAA…
+	HostKeys []string `yaml:"host_keys,omitempty"`
+	HostCAs  []string `yaml:"host_cas,omitempty"`
+	// Logins are users at an SSH target that a client may name besides the
+	// credential's; "*" is any.
+	Logins []string `yaml:"logins,omitempty"`
 }
 
 // TargetTLS says how the target proves who it is.

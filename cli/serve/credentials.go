@@ -61,9 +61,16 @@ func (s *secrets) secret(ctx context.Context, name string) (*broker.Secret, erro
 	if !ok {
 		return nil, fmt.Errorf("there is no credential %q", name)
 	}
+	kind := broker.SecretKind(c.Kind)
+	if kind == broker.SSHCA {
+		return &broker.Secret{User: c.User, Kind: kind}, nil
+	}
 	v, err := s.resolver.Resolve(ctx, c.Source)
 	if err != nil {
 		return nil, fmt.Errorf("credential %q: %w", name, err)
+	}
+	if kind == broker.SSHKey {
+		return &broker.Secret{User: c.User, Kind: kind, PrivateKey: []byte(v.Reveal())}, nil
 	}
 	return &broker.Secret{User: c.User, Password: v.Reveal()}, nil
 }
@@ -72,6 +79,9 @@ func (s *secrets) secret(ctx context.Context, name string) (*broker.Secret, erro
 func (s *secrets) check(ctx context.Context) config.Problems {
 	var ps config.Problems
 	for name, c := range s.cfg.Credentials {
+		if broker.SecretKind(c.Kind) == broker.SSHCA {
+			continue
+		}
 		if err := s.resolver.Check(ctx, c.Source); err != nil {
 			ps = append(ps, s.cfg.Problem("credentials."+name, err.Error()))
 		}

@@ -102,6 +102,7 @@ func (c *requests) ask(query string) ([]string, error) {
 	if kind := c.flow.buf[c.flow.pos]; kind == typeExecute || kind == typeBind {
 		c.askExtended(query, got)
 	} else {
+		c.parsed = false
 		c.owe(typeQuery, got)
 		msg, at := startFrame(nil, typeQuery)
 		c.flow.put(endFrame(append(append(msg, query...), 0), at))

@@ -14,6 +14,7 @@ import (
 // query handles a simple Query: every statement of it is judged before any is
 // forwarded ("Simple Query", "Multiple Statements in a Simple Query").
 func (c *requests) query(ctx context.Context, msg []byte) error {
+	c.parsed = false
 	m, err := decodeQuery(msg[headerSize:])
 	if err != nil {
 		return protocolError(err)
@@ -38,7 +39,9 @@ func (c *requests) query(ctx context.Context, msg []byte) error {
 	for i := range parts {
 		c.passes(&parts[i])
 	}
-	if text, quieted := c.quieted(parts); quieted {
+	if c.runsParsed(parts, e) {
+		c.runParsed(e)
+	} else if text, quieted := c.quieted(parts); quieted {
 		c.queue.push(e)
 		b, at := startFrame(nil, typeQuery)
 		c.flow.replace(c.size, endFrame(append(append(b, text...), 0), at))

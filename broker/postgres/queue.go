@@ -15,6 +15,7 @@ type entry struct {
 	kind    byte // type of the client's message: Q, P, B, D, E, C, S or F
 	subtype byte // of D and C
 	hidden  bool // made by the broker: the answer is for it alone
+	direct  bool // runs what the broker had parsed, in the place of a Query
 	// denied is the ErrorResponse that the client gets instead of the target's:
 	// the message is one that fails, sent in the place of what was refused.
 	denied  []byte

@@ -44,6 +44,7 @@ type requests struct {
 	leaving  bool
 	clear    bool // the statement under judgement may show every label
 	confused bool // what names stand for may have been changed: see confuse.go
+	parsed   bool // the target's unnamed statement is the Query under judgement
 }
 
 // run relays until the client leaves.

@@ -236,7 +236,11 @@ func (p *responses) agreed(kind byte, msg []byte, of byte) error {
 	if of == typeParse && e.change != nil && e.change.statement != nil {
 		p.queue.locked(func() { e.change.statement.answered = true })
 	}
-	p.flow.pass(len(msg))
+	if e.direct {
+		p.flow.omit(len(msg))
+	} else {
+		p.flow.pass(len(msg))
+	}
 	p.done(true)
 	return nil
 }

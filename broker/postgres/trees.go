@@ -74,6 +74,7 @@ func (c *requests) trees(query string, types []uint32) ([]string, error) {
 	if err := c.queue.await(c.queue.empty); err != nil {
 		return nil, err
 	}
+	c.parsed = simple && got.err == nil
 	return got.trees, got.err
 }
 
@@ -104,6 +105,8 @@ func (p *responses) told(ctx context.Context, tree string) error {
 	case e == nil:
 	case e.capture != nil:
 		e.capture.trees = append(e.capture.trees, tree)
+	case e.direct:
+		return p.planned(ctx, e, tree)
 	case e.kind == typeParse && e.change != nil && e.change.statement != nil:
 		p.queue.locked(func() { e.change.statement.trees = append(e.change.statement.trees, tree) })
 	case e.kind == typeBind && e.change != nil && e.change.to != nil && e.change.to.of != nil:

@@ -1,0 +1,93 @@
+package recording
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// tailBytes is where a recording's last line is looked for first.
+const tailBytes = 4 << 10
+
+// repair gives each recording that nobody ended its end.
+func (s *Store) repair() error {
+	files, err := os.ReadDir(s.dir)
+	if err != nil {
+		return fmt.Errorf("read the folder of recordings: %w", err)
+	}
+	var failed error
+	for _, f := range files {
+		if _, _, ok := parseName(f.Name()); !ok {
+			continue
+		}
+		ended, err := endLost(filepath.Join(s.dir, f.Name()))
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("end the recording %s: %w", f.Name(), err))
+		}
+		if ended {
+			s.log.Warn("a recording had no end: the broker was killed", "file", f.Name())
+		}
+	}
+	return failed
+}
+
+// endLost cuts a torn line off a recording without an end and marks its end. It
+// reports whether that was needed.
+func endLost(path string) (ended bool, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	last, whole, err := lastLine(f, info.Size())
+	if err != nil || whole == info.Size() && isEnd(last) {
+		return false, err
+	}
+	end := Note{End: &End{Reason: "the broker was killed", Lost: true, Cut: info.Size() - whole}}
+	lines := appendEvent(nil, 0, CodeMark, "the recording ends here: the broker was killed")
+	lines = appendNote(lines, 0, &end)
+	if err := f.Truncate(whole); err != nil {
+		return false, err
+	}
+	if _, err := f.WriteAt(lines, whole); err != nil {
+		return false, err
+	}
+	return true, f.Sync()
+}
+
+// lastLine gives the last whole line of a file, and where it ends.
+func lastLine(f io.ReaderAt, size int64) (line []byte, end int64, err error) {
+	for n := int64(tailBytes); ; n *= 4 {
+		n = min(n, size)
+		tail := make([]byte, n)
+		if _, err := f.ReadAt(tail, size-n); err != nil && !errors.Is(err, io.EOF) {
+			return nil, 0, err
+		}
+		stop := bytes.LastIndexByte(tail, '\n')
+		if stop < 0 && n < size {
+			continue
+		}
+		start := bytes.LastIndexByte(tail[:max(stop, 0)], '\n')
+		if start < 0 && n < size {
+			continue
+		}
+		return tail[start+1 : stop+1], size - n + int64(stop+1), nil
+	}
+}
+
+// isEnd tells whether a line is the last of a recording.
+func isEnd(line []byte) bool {
+	ev, err := parseEvent(line)
+	if err != nil || ev.Code != CodeNote {
+		return false
+	}
+	n, err := ev.Note()
+	return err == nil && n.End != nil
+}

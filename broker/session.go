@@ -102,6 +102,9 @@ type Action struct {
 	// Floor tells what labels demand under the verdict that the rules give, nil
 	// for nothing: no rule makes it milder. It is asked each time they are.
 	Floor func(v *policy.Verdict) *Floor
+	// Holder waits with the client where several actions can wait at once; the
+	// session's where nil.
+	Holder Holder
 }
 
 // Ticket is an action that was allowed and recorded. The engine ends each one

@@ -165,7 +165,7 @@ func (s *Session) request(ctx context.Context, a *Action, v *policy.Verdict, d *
 	q := &approval.Request{
 		Kind: approval.KindStatement, Session: s.ID, Connection: s.Connection.Name, Protocol: s.Connection.Protocol,
 		Principal: *s.Principal, Chain: s.Chain, Client: s.Client, Binding: s.Binding, Reason: s.Reason, Ticket: s.Ticket,
-		Verb: a.Verb, Text: a.Text, Params: a.Params, SQL: a.SQL, Rule: v.Rule, RuleReason: v.Reason,
+		Verb: a.Verb, Text: a.Text, Params: a.Params, SQL: a.SQL, SSH: a.SSH, Rule: v.Rule, RuleReason: v.Reason,
 	}
 	if a.Verb == verbOpen {
 		q.Kind = approval.KindSession

@@ -114,6 +114,8 @@ type Ticket struct {
 	Verb    string
 	Verdict policy.Verdict
 	Started time.Time
+	// Approved is true where people had to let it pass, now or by a grant.
+	Approved bool
 }
 
 // Outcome is how a forwarded action ended.
@@ -217,7 +219,7 @@ func (s *Session) Decide(ctx context.Context, a *Action) (*Ticket, error) {
 	if denial != nil {
 		return nil, denial
 	}
-	return &Ticket{Number: ev.Action, Verb: a.Verb, Verdict: v, Started: now}, nil
+	return &Ticket{Number: ev.Action, Verb: a.Verb, Verdict: v, Started: now, Approved: got.record != nil}, nil
 }
 
 // Analyse records that the target is given a text to parse, of which nothing

@@ -19,6 +19,13 @@ func (c *channel) begin(req *gossh.Request) error {
 		c.refuse(req, what, err)
 		return nil
 	}
+	if t.Approved && a.Verb == policy.SSHExec && c.r.secret.Kind == broker.SSHCA {
+		if err := c.pin(a.Text); err != nil {
+			c.r.s.Finish(t, outcome("error", "unavailable"))
+			c.refuse(req, what, err)
+			return nil
+		}
+	}
 	up := c.open(req)
 	if up == nil {
 		c.r.s.Finish(t, outcome("error", "unavailable"))

@@ -32,7 +32,7 @@ func (c *channel) setenv(req *gossh.Request) error {
 	}
 	ok, err := up.SendRequest(req.Type, true, req.Payload)
 	if ok = ok && err == nil; ok {
-		c.env = append(c.env, text)
+		c.env = append(c.env, e)
 		c.r.s.Finish(t, outcome("ok", ""))
 	} else {
 		c.r.s.Finish(t, outcome("error", "refused by the target"))

@@ -175,13 +175,7 @@ func TestEnvironment(t *testing.T) {
 func TestManyCommandsOverOneConnection(t *testing.T) {
 	w := newWorld(t)
 	config := w.listen()
-	w.background("-F", config, "-M", "-N", "web-1.hoop")
-	for range 100 {
-		if got := w.run(nil, "ssh", "-F", config, "-O", "check", "web-1.hoop"); got.code == 0 {
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	w.master(config)
 	for i := range 40 {
 		code := i * 3
 		if got := w.ssh(config, fmt.Sprintf("echo %d; exit %d", i, code)); got != (result{fmt.Sprintf("%d\n", i), "", code}) {

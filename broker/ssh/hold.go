@@ -62,7 +62,7 @@ func (h *holder) Meaning(ctx context.Context, _ *broker.Action) (approval.Meanin
 	}
 	m := h.c.r.meaning(up)
 	for _, e := range h.c.env {
-		m.Settings = append(m.Settings, "env "+e)
+		m.Settings = append(m.Settings, "env "+e.Name+"="+e.Value)
 	}
 	if t := h.c.term; t != nil {
 		m.Settings = append(m.Settings, "pty="+strconv.Quote(t.Term))

@@ -28,12 +28,11 @@ type channel struct {
 	errs    sink
 
 	// What follows is the request loop's.
-	term  *ptyRequest // nil without a terminal
-	env   []string    // NAME=value, as it was allowed
-	begun bool        // there was an exec, shell or subsystem
-	up    gossh.Channel
-
-	status status
+	term   *ptyRequest   // nil without a terminal
+	env    []setenv      // as they were allowed
+	begun  bool          // there was an exec, shell or subsystem
+	up     gossh.Channel // the target's
+	status *status       // of up
 }
 
 // maxPending is how many requests of one channel may wait.
@@ -165,9 +164,9 @@ func (c *channel) openAt(up *upstream) error {
 	if err != nil {
 		return &broker.Denial{Code: broker.CodeUnavailable, Message: "the target opens no session: " + oneLine(err.Error()), Err: err}
 	}
-	c.up = ch
-	c.status.closed = make(chan struct{})
-	c.spawn(func() error { return c.fromTarget(requests) })
+	st := &status{closed: make(chan struct{})}
+	c.up, c.status = ch, st
+	c.spawn(func() error { return c.fromTarget(st, requests) })
 	return nil
 }
 

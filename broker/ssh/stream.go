@@ -64,12 +64,12 @@ func (s *status) outcome() broker.Outcome {
 }
 
 // fromTarget takes the target's requests on the channel.
-func (c *channel) fromTarget(requests <-chan *gossh.Request) error {
-	defer close(c.status.closed)
+func (c *channel) fromTarget(st *status, requests <-chan *gossh.Request) error {
+	defer close(st.closed)
 	for req := range requests {
 		switch req.Type {
 		case "exit-status", "exit-signal":
-			c.status.request, c.status.payload = req.Type, req.Payload
+			st.request, st.payload = req.Type, req.Payload
 		case "eow@openssh.com", "xon-xoff": // OpenSSH PROTOCOL §2.1, RFC 4254 §6.8
 			_, _ = c.ch.SendRequest(req.Type, false, req.Payload)
 		}

@@ -19,6 +19,7 @@ import (
 	"hoop/policy"
 	"hoop/policy/mask"
 	"hoop/recorder"
+	"hoop/recorder/recording"
 )
 
 // Connection is a registered endpoint with what only the broker may know.
@@ -44,8 +45,11 @@ type Options struct {
 	// MaskKey is the root of the keys for hash masks; 32 bytes.
 	MaskKey   []byte
 	Approvals Approver
-	Logger    *slog.Logger
-	Now       func() time.Time
+	// Recordings is where sessions with a terminal are recorded; nil where no
+	// engine needs it.
+	Recordings *recording.Store
+	Logger     *slog.Logger
+	Now        func() time.Time
 	// Strict makes every event wait for the disk, reads included.
 	Strict bool
 	// MaxSessions is how many may be open at once; 10,000 where zero.
@@ -100,6 +104,7 @@ var (
 	ErrDraining     = errors.New("the broker is shutting down")
 	ErrRevoked      = errors.New("the session was revoked")
 	ErrFull         = errors.New("the broker has as many sessions open as it may")
+	ErrUnrecorded   = errors.New("the session cannot be recorded any more")
 )
 
 // New makes a broker with no connections; give it some with Reload.
@@ -177,7 +182,7 @@ func (b *Broker) Serve(ctx context.Context, client net.Conn, who *Caller, conn *
 		return fmt.Errorf("connection %s: no engine for protocol %q", conn.Name, conn.Protocol)
 	}
 	id := newID()
-	s := NewSession(b.deps(conn), id, &Admission{
+	s := NewSession(b.deps(conn, id), id, &Admission{
 		Principal: who.Principal, Chain: who.Chain, Connection: &conn.Connection,
 		Target: &conn.Target, Client: who.Client, Binding: who.Binding,
 		Reason: who.Reason, Ticket: who.Ticket,
@@ -206,17 +211,19 @@ func closeReason(ctx context.Context, err error) string {
 	return "closed by the client"
 }
 
-func (b *Broker) deps(conn *Connection) Deps {
+func (b *Broker) deps(conn *Connection, id string) Deps {
 	return Deps{
-		Policy:    b.Policy,
-		Patterns:  func() *mask.Rules { return b.state.Load().Patterns },
-		Recorder:  b.opts.Recorder,
-		Dial:      dialTarget,
-		Secret:    func(ctx context.Context, _ string) (*Secret, error) { return b.secret(ctx, conn) },
-		MaskKey:   b.maskKey,
-		Approvals: b.opts.Approvals,
-		Now:       b.opts.Now,
-		stats:     &b.stats,
+		Policy:     b.Policy,
+		Patterns:   func() *mask.Rules { return b.state.Load().Patterns },
+		Recorder:   b.opts.Recorder,
+		Dial:       dialTarget,
+		Secret:     func(ctx context.Context, _ string) (*Secret, error) { return b.secret(ctx, conn) },
+		MaskKey:    b.maskKey,
+		Approvals:  b.opts.Approvals,
+		Recordings: b.opts.Recordings,
+		Fail:       func(err error) { b.end(id, fmt.Errorf("%w: %w", ErrUnrecorded, err)) },
+		Now:        b.opts.Now,
+		stats:      &b.stats,
 	}
 }
 
@@ -290,11 +297,15 @@ func (b *Broker) Live() []LiveSession {
 // End ends a live session at once; the reason reaches its client. It reports
 // whether there was one.
 func (b *Broker) End(id, reason string) bool {
+	return b.end(id, fmt.Errorf("%w: %s", ErrRevoked, reason))
+}
+
+func (b *Broker) end(id string, cause error) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	l, ok := b.live[id]
 	if ok {
-		l.cancel(fmt.Errorf("%w: %s", ErrRevoked, reason))
+		l.cancel(cause)
 	}
 	return ok
 }

@@ -100,7 +100,7 @@ func (b *Broker) inspect(who *Caller, conn *Connection, id string) (*Session, In
 	if !ok {
 		return nil, nil, fmt.Errorf("connection %s: nothing can be looked at with protocol %q", conn.Name, conn.Protocol)
 	}
-	return NewSession(b.deps(conn), id, &Admission{
+	return NewSession(b.deps(conn, id), id, &Admission{
 		Principal: who.Principal, Chain: who.Chain, Connection: &conn.Connection,
 		Target: &conn.Target, Client: who.Client, Binding: who.Binding,
 	}), i, nil

@@ -13,6 +13,7 @@ import (
 	"hoop/policy"
 	"hoop/policy/mask"
 	"hoop/recorder"
+	"hoop/recorder/recording"
 )
 
 // Session is one principal's use of one connection, from admission to close.
@@ -38,6 +39,8 @@ type Session struct {
 	detectors atomic.Pointer[cachedDetectors]
 	holder    Holder
 	grant     atomic.Pointer[string]
+
+	recordings recordings
 }
 
 // NewSession makes a session that is not open yet. who says whose it is and
@@ -79,7 +82,12 @@ type Deps struct {
 	MaskKey func(connection string) []byte
 	// Approvals answers require_approval; nil denies.
 	Approvals Approver
-	Now       func() time.Time
+	// Recordings is where recordings are kept; nil denies what must be recorded.
+	Recordings *recording.Store
+	// Fail ends the session, because it cannot be recorded any more. It may be
+	// nil where whoever serves the session looks at every error.
+	Fail func(err error)
+	Now  func() time.Time
 
 	stats *stats // the broker's; nil in a session that stands alone
 }
@@ -182,6 +190,7 @@ func (s *Session) Close(reason string) {
 	if !s.opened.Load() || s.closed.Swap(true) {
 		return
 	}
+	s.recordings.close(reason)
 	ev := s.event(recorder.SessionClosed)
 	ev.Reason = reason
 	ev.DurationUS = s.deps.Now().Sub(s.started).Microseconds()

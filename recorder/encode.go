@@ -173,7 +173,10 @@ func appendOutcome(b []byte, ev *Event) []byte {
 	b = appendInt(b, `,"bytes":`, ev.Bytes)
 	b = appendInt(b, `,"duration_us":`, ev.DurationUS)
 	b = appendCounts(b, `,"masked":`, ev.Masked)
-	return appendText(b, `,"reason":`, ev.Reason)
+	b = appendText(b, `,"reason":`, ev.Reason)
+	b = appendText(b, `,"recording":`, ev.Recording)
+	b = appendInt(b, `,"offset":`, ev.Offset)
+	return appendText(b, `,"sha256":`, ev.SHA256)
 }
 
 // appendCounts writes the keys sorted, as encoding/json does.

@@ -47,6 +47,11 @@ const (
 	ActionFinished  Type = "action.finished" // rows, bytes, duration, outcome
 	ActionCancelled Type = "action.cancelled"
 
+	RecordingStarted Type = "recording.started" // written before anything is shown
+	RecordingChunk   Type = "recording.chunk"   // the hash of what the file got since the chunk before
+	RecordingEnded   Type = "recording.ended"   // the hash of the whole file
+	CommandDerived   Type = "command.derived"   // read off the screen of a shell: what a person typed, as far as it shows
+
 	ApprovalRequested Type = "approval.requested" // somebody waits for an answer
 	ApprovalAnswered  Type = "approval.answered"  // one approver's signed answer
 	ApprovalEnded     Type = "approval.ended"     // approved, denied, expired or cancelled
@@ -97,10 +102,14 @@ type Event struct {
 	Outcome    string         `json:"outcome,omitempty"` // ok, error, denied, cancelled, lost
 	Code       string         `json:"code,omitempty"`    // the protocol's own code, such as an SQLSTATE
 	Rows       int64          `json:"rows,omitempty"`
-	Bytes      int64          `json:"bytes,omitempty"` // sent to the client for this action
+	Bytes      int64          `json:"bytes,omitempty"` // sent to the client for this action; of a recording: of the file or the chunk
 	DurationUS int64          `json:"duration_us,omitempty"`
 	Masked     map[string]int `json:"masked,omitempty"` // label or class → values masked
 	Reason     string         `json:"reason,omitempty"`
+
+	Recording string `json:"recording,omitempty"` // its file, in the folder of recordings
+	Offset    int64  `json:"offset,omitempty"`    // where in it Bytes of a chunk begin
+	SHA256    string `json:"sha256,omitempty"`    // of the chunk or of the file, in hexadecimal
 
 	Approval *Approval `json:"approval,omitempty"`
 }

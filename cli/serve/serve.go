@@ -37,6 +37,7 @@ import (
 	"hoop/policy"
 	"hoop/policy/sql"
 	"hoop/recorder"
+	"hoop/recorder/recording"
 	"hoop/tunnel"
 )
 
@@ -59,6 +60,7 @@ type Instance struct {
 	issuer   *issuer.Issuer
 	broker   *broker.Broker
 	recorder *recorder.Log
+	casts    *recording.Store
 	store    *store.Store
 	logins   *identity.Logins
 	desk     *approval.Desk
@@ -137,6 +139,9 @@ func (i *Instance) openRecords(context.Context) error {
 		return fmt.Errorf("open the audit log: %w", err)
 	}
 	i.closer(i.recorder.Close)
+	if err := i.openRecordings(cfg); err != nil {
+		return err
+	}
 	if i.store, err = store.Open(filepath.Join(data, "state"), store.Options{}); err != nil {
 		return fmt.Errorf("open the state: %w", err)
 	}
@@ -241,8 +246,8 @@ func (i *Instance) openBroker(ctx context.Context) error {
 		Secret: func(ctx context.Context, name string) (*broker.Secret, error) {
 			return i.secrets.Load().secret(ctx, name)
 		},
-		Approvals: i.desk,
-		MaskKey:   key, Logger: i.log, Strict: cfg.Audit.Durability == "strict", MaxSessions: cfg.Limits.Sessions,
+		Approvals: i.desk, Recordings: i.casts,
+		MaskKey: key, Logger: i.log, Strict: cfg.Audit.Durability == "strict", MaxSessions: cfg.Limits.Sessions,
 	})
 	i.broker.Reload(st)
 	close(ready)

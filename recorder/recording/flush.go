@@ -31,6 +31,7 @@ func (w *Writer) flush() {
 		w.fail(err)
 		return
 	}
+	w.tellCommands()
 	w.tellChunk(false)
 	w.mu.Lock()
 	if cap(lines) <= 2*maxPending && (cap(lines) <= keptBuffer || len(w.buf) > 0) {
@@ -78,6 +79,20 @@ func (w *Writer) fail(err error) {
 	w.mu.Unlock()
 	if w.hooks.OnError != nil {
 		w.hooks.OnError(err)
+	}
+}
+
+// tellCommands tells of what was derived since the last time.
+func (w *Writer) tellCommands() {
+	w.mu.Lock()
+	fresh := w.fresh
+	w.fresh = nil
+	w.mu.Unlock()
+	if w.hooks.OnCommand == nil {
+		return
+	}
+	for _, c := range fresh {
+		w.hooks.OnCommand(c)
 	}
 }
 

@@ -85,6 +85,8 @@ type Hooks struct {
 	// OnChunk gets the hash of what came into the file, at most once in
 	// ChunkEvery and at the end.
 	OnChunk func(Chunk)
+	// OnCommand gets each command that was derived, within a second.
+	OnCommand func(Command)
 	// OnClose gets what it came to; the error is the one of Close.
 	OnClose func(Summary, error)
 }

@@ -2,6 +2,8 @@ package recording
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -20,18 +22,35 @@ func (s *Store) repair() error {
 	}
 	var failed error
 	for _, f := range files {
-		if _, _, ok := parseName(f.Name()); !ok {
+		session, action, ok := parseName(f.Name())
+		if !ok {
 			continue
 		}
-		ended, err := endLost(filepath.Join(s.dir, f.Name()))
+		path := filepath.Join(s.dir, f.Name())
+		ended, err := endLost(path)
+		if err == nil && ended {
+			l := Lost{Session: session, Action: action}
+			l.Bytes, l.SHA256, err = digest(path)
+			s.lost = append(s.lost, l)
+			s.log.Warn("a recording had no end: the broker was killed", "file", f.Name())
+		}
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("end the recording %s: %w", f.Name(), err))
 		}
-		if ended {
-			s.log.Warn("a recording had no end: the broker was killed", "file", f.Name())
-		}
 	}
 	return failed
+}
+
+// digest gives the size of a file and its SHA-256.
+func digest(path string) (int64, string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	return n, hex.EncodeToString(h.Sum(nil)), err
 }
 
 // endLost cuts a torn line off a recording without an end and marks its end. It

@@ -32,6 +32,8 @@ type Store struct {
 	dir string
 	now func() time.Time
 	log *slog.Logger
+
+	lost []Lost
 }
 
 // Open makes the folder where it is missing and gives recordings that nobody
@@ -47,8 +49,23 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("make the folder of recordings: %w", err)
 	}
 	s := &Store{dir: dir, now: o.Now, log: o.Logger}
-	return s, s.repair()
+	if err := s.repair(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
+
+// Lost is a recording that had no end when the store was opened: the broker
+// was killed. It has one now.
+type Lost struct {
+	Session string
+	Action  uint64
+	Bytes   int64  // of the file, with its end
+	SHA256  string // of the file, in hexadecimal
+}
+
+// Lost tells which recordings had no end.
+func (s *Store) Lost() []Lost { return s.lost }
 
 // sessionRE is what a file name may be made of.
 var sessionRE = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)

@@ -45,7 +45,8 @@ type Writer struct {
 	runes  runes
 	shown  hash.Hash // of all output
 	sum    Summary
-	shell  *shell // derives commands and judges input; nil without a terminal
+	fresh  []Command // not told of yet
+	shell  *shell    // derives commands and judges input; nil without a terminal
 
 	dirty chan struct{} // the buffer holds something; closed by Close
 	full  chan struct{} // do not wait any longer
@@ -156,6 +157,7 @@ func (w *Writer) show(p []byte) {
 func (w *Writer) tell(l Note) {
 	if l.Command != nil {
 		w.sum.Commands++
+		w.fresh = append(w.fresh, *l.Command)
 		w.event(CodeMark, l.Command.Text)
 	}
 	w.note(&l)
@@ -343,6 +345,7 @@ func (w *Writer) settle() {
 		err = w.file.Sync()
 	}
 	err = errors.Join(err, w.file.Close())
+	w.tellCommands()
 	w.tellChunk(true)
 	w.sum.Bytes, w.sum.SHA256 = w.size, hex.EncodeToString(w.whole.Sum(nil))
 	if err != nil {

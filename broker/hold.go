@@ -48,9 +48,18 @@ type Previewer interface {
 // ErrWithdrawn says that the client does not want the answer any more.
 var ErrWithdrawn = errors.New("the requester cancelled it")
 
-// SetHolder says who waits with the client. A session without one waits in
-// silence, until its context is done. Not to be called while Open or Decide run.
+// SetHolder says who waits with the client where an action brings no holder of
+// its own. A session without one waits in silence, until its context is done.
+// Not to be called while Open or Decide run.
 func (s *Session) SetHolder(h Holder) { s.holder = h }
+
+// holds says who waits with the client for one action.
+func (s *Session) holds(a *Action) Holder {
+	if a.Holder != nil {
+		return a.Holder
+	}
+	return s.holder
+}
 
 // Grant is the grant that the session lives under, "" for none.
 func (s *Session) Grant() string {
@@ -83,7 +92,7 @@ func (s *Session) await(ctx context.Context, a *Action, v *policy.Verdict, d *ma
 	}
 	if err != nil {
 		v.Effect = policy.Deny
-		return refusedRecord(err), refused(err, v)
+		return refusedRecord(err), refused(err, a, v)
 	}
 	out := settled{grant: permit.Grant, record: &recorder.Approval{ID: permit.Approval, Grant: permit.Grant, State: approval.Approved,
 		Approvers: permit.Approvers, WaitedMS: permit.Waited.Milliseconds()}}
@@ -114,12 +123,13 @@ func (s *Session) again(ctx context.Context, a *Action, v *policy.Verdict, permi
 		return d
 	}
 	v.Effect = policy.Allow
-	if permit.Covered || s.holder == nil {
+	holder := s.holds(a)
+	if permit.Covered || holder == nil {
 		return nil // its meaning was asked for a moment ago
 	}
 	fresh := *permit.Request
 	var err error
-	if fresh.Meaning, err = s.holder.Meaning(ctx, a); err != nil {
+	if fresh.Meaning, err = holder.Meaning(ctx, a); err != nil {
 		v.Effect = policy.Deny
 		return asDenial(err, v.Rule)
 	}
@@ -155,7 +165,7 @@ func (s *Session) request(ctx context.Context, a *Action, v *policy.Verdict, d *
 	q := &approval.Request{
 		Kind: approval.KindStatement, Session: s.ID, Connection: s.Connection.Name, Protocol: s.Connection.Protocol,
 		Principal: *s.Principal, Chain: s.Chain, Client: s.Client, Binding: s.Binding, Reason: s.Reason, Ticket: s.Ticket,
-		Verb: a.Verb, Text: a.Text, Params: a.Params, SQL: a.SQL, Rule: v.Rule, RuleReason: v.Reason,
+		Verb: a.Verb, Text: a.Text, Params: a.Params, SQL: a.SQL, SSH: a.SSH, Rule: v.Rule, RuleReason: v.Reason,
 	}
 	if a.Verb == verbOpen {
 		q.Kind = approval.KindSession
@@ -167,21 +177,23 @@ func (s *Session) request(ctx context.Context, a *Action, v *policy.Verdict, d *
 	if clean := cleanText(d, a.Text); d != nil {
 		q.Clean, q.CleanParams = clean, cleanParams(d, a.Params)
 	}
-	if s.holder == nil {
+	holder := s.holds(a)
+	if holder == nil {
 		return q, nil
 	}
 	var err error
-	q.Meaning, err = s.holder.Meaning(ctx, a)
+	q.Meaning, err = holder.Meaning(ctx, a)
 	return q, err
 }
 
 // hold waits with the client, and meanwhile finds out what would happen.
 func (s *Session) hold(ctx context.Context, a *Action, p *approval.Approval) error {
-	if s.holder == nil {
+	holder := s.holds(a)
+	if holder == nil {
 		<-ctx.Done()
 		return nil
 	}
-	if v, ok := s.holder.(Previewer); ok && p.Kind == approval.KindStatement {
+	if v, ok := holder.(Previewer); ok && p.Kind == approval.KindStatement {
 		id := p.ID
 		var look lookout
 		look.begin(ctx, func(ctx context.Context) {
@@ -191,7 +203,7 @@ func (s *Session) hold(ctx context.Context, a *Action, p *approval.Approval) err
 		})
 		defer look.end() // who gives up waits for no preview
 	}
-	return s.holder.Hold(ctx, notice(p))
+	return holder.Hold(ctx, notice(p))
 }
 
 // lookout is a preview under way. Once that has ended it is next to nothing,
@@ -234,9 +246,12 @@ func (l *lookout) end() {
 
 // notice tells who waits why, for whom, how long, and what to do.
 func notice(p *approval.Approval) string {
-	what := "this statement"
-	if p.Kind == approval.KindSession {
+	what := "this"
+	switch {
+	case p.Kind == approval.KindSession:
 		what = "opening " + p.Connection
+	case p.SQL != nil:
+		what = "this statement"
 	}
 	text := fmt.Sprintf("hoop: %s waits for an approval: rule %q", what, p.Rule)
 	if p.RuleReason != "" {
@@ -258,7 +273,7 @@ func refusedRecord(err error) settled {
 }
 
 // refused words for the client how an approval ended.
-func refused(err error, v *policy.Verdict) *Denial {
+func refused(err error, a *Action, v *policy.Verdict) *Denial {
 	var r *approval.RefusedError
 	if !errors.As(err, &r) {
 		return asDenial(err, v.Rule)
@@ -270,7 +285,10 @@ func refused(err error, v *policy.Verdict) *Denial {
 	case r.State == approval.Expired:
 		d.Hint = "run it again to ask again, at a time when somebody can answer"
 	case errors.Is(err, ErrWithdrawn):
-		d.Code, d.Message = CodeWithdrawn, "canceling statement due to user request: "+d.Message
+		d.Code = CodeWithdrawn
+		if a.SQL != nil {
+			d.Message = "canceling statement due to user request: " + d.Message
+		}
 	}
 	return d
 }

@@ -110,6 +110,9 @@ type Action struct {
 	// Floor tells what labels demand under the verdict that the rules give, nil
 	// for nothing: no rule makes it milder. It is asked each time they are.
 	Floor func(v *policy.Verdict) *Floor
+	// Holder waits with the client where several actions can wait at once; the
+	// session's where nil.
+	Holder Holder
 }
 
 // Ticket is an action that was allowed and recorded. The engine ends each one
@@ -119,6 +122,8 @@ type Ticket struct {
 	Verb    string
 	Verdict policy.Verdict
 	Started time.Time
+	// Approved is true where people had to let it pass, now or by a grant.
+	Approved bool
 }
 
 // Outcome is how a forwarded action ended.
@@ -223,7 +228,7 @@ func (s *Session) Decide(ctx context.Context, a *Action) (*Ticket, error) {
 	if denial != nil {
 		return nil, denial
 	}
-	return &Ticket{Number: ev.Action, Verb: a.Verb, Verdict: v, Started: now}, nil
+	return &Ticket{Number: ev.Action, Verb: a.Verb, Verdict: v, Started: now, Approved: got.record != nil}, nil
 }
 
 // Analyse records that the target is given a text to parse, of which nothing

@@ -62,6 +62,9 @@ type Info struct {
 	Version string        `json:"version"`
 	Issuers []LoginIssuer `json:"issuers"`
 	Time    time.Time     `json:"time"`
+	// SSHHostCA is the public key that signs the host keys of SSH connections, a
+	// line as authorized_keys has it.
+	SSHHostCA string `json:"ssh_host_ca,omitempty"`
 }
 
 // LoginIssuer is an issuer that people sign in with.

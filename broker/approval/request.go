@@ -33,6 +33,7 @@ type Request struct {
 	Text   string           `json:"text,omitempty"`
 	Params []recorder.Param `json:"params,omitempty"`
 	SQL    *policy.SQL      `json:"sql,omitempty"`
+	SSH    *policy.SSH      `json:"ssh,omitempty"`
 	// Exact is SHA-256 over the bytes that would be forwarded, where they are
 	// more than the text: encoded parameters and their formats.
 	Exact   []byte `json:"exact,omitempty"`

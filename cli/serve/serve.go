@@ -30,6 +30,8 @@ import (
 	"hoop/broker/identity"
 	"hoop/broker/issuer"
 	"hoop/broker/postgres"
+	"hoop/broker/ssh"
+	"hoop/broker/ssh/ca"
 	"hoop/broker/store"
 	"hoop/broker/webhook"
 	"hoop/policy"
@@ -65,6 +67,7 @@ type Instance struct {
 	hooks    *webhook.Sender
 	tunnels  *tunnel.Server
 	analyzer *sql.Analyzer
+	sshCA    *ca.Authority
 	handler  *api.Handler
 	server   *http.Server
 	metrics  *http.Server
@@ -84,6 +87,20 @@ type Instance struct {
 
 // AuditDir is where a configuration keeps its audit log.
 func AuditDir(cfg *config.Config) string { return filepath.Join(cfg.Abs(cfg.DataDir), "audit") }
+
+// SSHDir is where a configuration keeps the broker's SSH keys.
+func SSHDir(cfg *config.Config) string { return filepath.Join(cfg.Abs(cfg.DataDir), "ssh") }
+
+// SSHAuthorities gives the public keys of the broker's SSH authorities, made
+// where they are not there yet: the one that clients trust for hosts, and the
+// one that targets trust for users. Each is a line as authorized_keys has it.
+func SSHAuthorities(cfg *config.Config) (host, user string, err error) {
+	a, err := ca.Open(SSHDir(cfg))
+	if err != nil {
+		return "", "", err
+	}
+	return a.HostCA(), a.UserCA(), nil
+}
 
 // Start runs a broker until Stop. ctx bounds the start only.
 func Start(ctx context.Context, o Options) (_ *Instance, err error) {
@@ -213,6 +230,9 @@ func (i *Instance) openBroker(ctx context.Context) error {
 		return err
 	}
 	i.closer(i.analyzer.Close)
+	if i.sshCA, err = ca.Open(SSHDir(cfg)); err != nil {
+		return err
+	}
 	ready := make(chan struct{})
 	if err := i.openApprovals(ctx, st, ready); err != nil {
 		return err
@@ -220,6 +240,7 @@ func (i *Instance) openBroker(ctx context.Context) error {
 	i.broker = broker.New(broker.Options{
 		Engines: map[string]broker.Engine{
 			"postgres": postgres.New(postgres.Options{Analyzer: i.analyzer, Logger: i.log, HandshakeTimeout: cfg.Limits.Handshake.Or(10 * time.Second)}),
+			"ssh":      ssh.New(ssh.Options{CA: i.sshCA, Logger: i.log, HandshakeTimeout: cfg.Limits.Handshake.Or(10 * time.Second)}),
 		},
 		Recorder: i.recorder,
 		Secret: func(ctx context.Context, name string) (*broker.Secret, error) {
@@ -283,7 +304,7 @@ func (i *Instance) newHandler() *api.Handler {
 
 // info is what anybody may know.
 func (i *Instance) info() api.Info {
-	info := api.Info{Version: i.opts.Version, Time: time.Now().UTC(), Issuers: []api.LoginIssuer{}}
+	info := api.Info{Version: i.opts.Version, Time: time.Now().UTC(), Issuers: []api.LoginIssuer{}, SSHHostCA: i.sshCA.HostCA()}
 	scopes := []string{"openid", "profile", "email", "offline_access", "groups"}
 	if i.issuer != nil {
 		info.Issuers = append(info.Issuers, api.LoginIssuer{URL: i.issuer.URL(), ClientID: "hoop", Scopes: scopes})

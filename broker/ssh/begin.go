@@ -1,0 +1,76 @@
+package ssh
+
+import (
+	gossh "golang.org/x/crypto/ssh"
+
+	"hoop/broker"
+	"hoop/policy"
+)
+
+// begin runs a command, a shell or a subsystem, where policy lets it.
+func (c *channel) begin(req *gossh.Request) error {
+	a, what := c.action(req)
+	if a == nil || c.begun { // RFC 4254 §6.5: only one of them can succeed
+		_ = req.Reply(false, nil)
+		return nil
+	}
+	t, err := c.r.s.Decide(c.ctx, a)
+	if err != nil {
+		c.refuse(req, what, err)
+		return nil
+	}
+	if t.Approved && a.Verb == policy.SSHExec && c.r.secret.Kind == broker.SSHCA {
+		if err := c.pin(a.Text); err != nil {
+			c.r.s.Finish(t, outcome("error", "unavailable"))
+			c.refuse(req, what, err)
+			return nil
+		}
+	}
+	up := c.open(req)
+	if up == nil {
+		c.r.s.Finish(t, outcome("error", "unavailable"))
+		return nil
+	}
+	ok, err := up.SendRequest(req.Type, true, req.Payload)
+	if err != nil {
+		c.r.s.Finish(t, outcome("lost", ""))
+		c.refuse(req, what, &broker.Denial{Code: broker.CodeUnavailable, Message: "the target closed the channel", Err: err})
+		return nil
+	}
+	if !ok {
+		c.r.s.Finish(t, outcome("error", "refused by the target"))
+		_ = req.Reply(false, nil)
+		return nil
+	}
+	c.begun = true
+	_ = req.Reply(true, nil)
+	c.relay(t)
+	return nil
+}
+
+// action words a request for policy and record, and says what it is to a
+// person. Nil where it is malformed.
+func (c *channel) action(req *gossh.Request) (*broker.Action, string) {
+	facts := &policy.SSH{Login: c.r.login, PTY: c.term != nil}
+	a := &broker.Action{Action: policy.Action{SSH: facts}, Holder: &holder{c: c}}
+	if req.Type == "shell" {
+		a.Verb = policy.SSHShell
+		return a, "shell"
+	}
+	var e execRequest
+	if !read(req.Payload, &e) {
+		return nil, ""
+	}
+	a.Text = e.Command
+	switch {
+	case req.Type == "exec":
+		a.Verb = policy.SSHExec
+		c.r.e.facts(e.Command, facts)
+		return a, "command"
+	case e.Command == "sftp":
+		a.Verb, facts.Name = policy.SSHSFTP, e.Command
+		return a, "sftp"
+	}
+	a.Verb, facts.Name = policy.SSHSubsystem, e.Command
+	return a, "subsystem"
+}

@@ -1,0 +1,107 @@
+package ssh
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"sync"
+
+	gossh "golang.org/x/crypto/ssh"
+
+	"hoop/broker"
+	"hoop/policy"
+)
+
+// serveDirect has the target connect to somewhere for the client: -L, -D and
+// -W. RFC 4254 §7.2.
+func (r *relay) serveDirect(ctx context.Context, n gossh.NewChannel) error {
+	facts, text := directFacts(n)
+	if facts == nil {
+		return rejected(n.Reject(gossh.ConnectionFailed, "hoop: the request is malformed"))
+	}
+	facts.Login = r.login
+	t, err := r.s.Decide(ctx, &broker.Action{Holder: &waiter{r: r, what: "hoop: a forward to " + oneLine(text)},
+		Action: policy.Action{Verb: policy.SSHForwardLocal, Text: text, SSH: facts}})
+	if err != nil {
+		return rejected(n.Reject(gossh.Prohibited, forwardRefusal(err)))
+	}
+	up, err := r.target(ctx)
+	if err != nil {
+		r.s.Finish(t, outcome("error", "unavailable"))
+		return rejected(n.Reject(gossh.ConnectionFailed, forwardRefusal(err)))
+	}
+	r.s.Finish(t, r.join(n, up.conn))
+	return nil
+}
+
+func directFacts(n gossh.NewChannel) (*policy.SSH, string) {
+	var d direct
+	var local directLocal
+	switch {
+	case n.ChannelType() == typeDirect && read(n.ExtraData(), &d):
+		return &policy.SSH{Host: d.Host, Port: int(d.Port)}, net.JoinHostPort(d.Host, strconv.Itoa(int(d.Port)))
+	case n.ChannelType() == typeDirectLocal && read(n.ExtraData(), &local):
+		return &policy.SSH{Path: local.Path}, local.Path
+	}
+	return nil, ""
+}
+
+// forwardRefusal fits into the one line that clients show.
+func forwardRefusal(err error) string {
+	text := "hoop: " + oneLine(err.Error())
+	var d *broker.Denial
+	if errors.As(err, &d) && d.Hint != "" {
+		text += "; " + oneLine(d.Hint)
+	}
+	return text
+}
+
+// join opens a channel of the same sort on the other side and carries bytes
+// until both ends are through.
+func (r *relay) join(n gossh.NewChannel, other gossh.Conn) broker.Outcome {
+	far, requests, err := other.OpenChannel(n.ChannelType(), n.ExtraData())
+	if err != nil {
+		var refused *gossh.OpenChannelError
+		if errors.As(err, &refused) {
+			_ = n.Reject(refused.Reason, oneLine(refused.Message))
+		} else {
+			_ = n.Reject(gossh.ConnectionFailed, "hoop: the other side is gone")
+		}
+		return outcome("error", "refused by the other side")
+	}
+	go gossh.DiscardRequests(requests) // ends with the channel
+	near, requests, err := n.Accept()
+	if err != nil {
+		_ = far.Close()
+		return outcome("lost", "")
+	}
+	go gossh.DiscardRequests(requests)
+	o := outcome("ok", "")
+	o.Bytes = r.both(near, far)
+	return o
+}
+
+// both carries both directions, each to its own end of file, and gives the
+// bytes that went to near.
+func (r *relay) both(near, far gossh.Channel) int64 {
+	down := &sink{w: near}
+	var done sync.WaitGroup
+	carry := func(dst gossh.Channel, pour func() error) {
+		done.Go(func() {
+			err := r.e.guard(r.s, pour)
+			if err != nil {
+				_ = near.Close()
+				_ = far.Close()
+				return
+			}
+			_ = dst.CloseWrite()
+		})
+	}
+	carry(near, func() error { return r.e.buffers.pour(down, far) })
+	carry(far, func() error { return r.e.buffers.pour(far, near) })
+	done.Wait()
+	_ = near.Close()
+	_ = far.Close()
+	return down.sent()
+}

@@ -1,0 +1,216 @@
+package ssh
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"sync"
+
+	gossh "golang.org/x/crypto/ssh"
+
+	"hoop/broker"
+)
+
+// channel is a session channel, RFC 4254 §6: one program at the target.
+type channel struct {
+	r      *relay
+	ch     gossh.Channel   // the client's
+	ctx    context.Context //nolint:containedctx // ends with the channel
+	cancel context.CancelCauseFunc
+	group  sync.WaitGroup
+
+	// pending are the client's requests. They are taken off the wire at once:
+	// x/crypto stands still for a whole connection while one waits.
+	pending chan *gossh.Request
+	stdin   *stdin
+	out     sink
+	errs    sink
+
+	// What follows is the request loop's.
+	term   *ptyRequest   // nil without a terminal
+	env    []setenv      // as they were allowed
+	begun  bool          // there was an exec, shell or subsystem
+	up     gossh.Channel // the target's
+	status *status       // of up
+}
+
+// maxPending is how many requests of one channel may wait.
+const maxPending = 256
+
+// errChannelClosed says that the client closed a channel.
+var errChannelClosed = errors.New("the client closed the channel")
+
+// serveSession accepts at once, which saves a round trip: the target's channel
+// is opened when the first request needs it.
+func (r *relay) serveSession(ctx context.Context, n gossh.NewChannel) error {
+	r.mu.Lock()
+	noMore := r.noMore
+	r.mu.Unlock()
+	if noMore {
+		return rejected(n.Reject(gossh.Prohibited, "hoop: the client said that no more sessions come"))
+	}
+	ch, requests, err := n.Accept()
+	if err != nil {
+		return nil
+	}
+	c := &channel{r: r, ch: ch, pending: make(chan *gossh.Request, maxPending)}
+	c.ctx, c.cancel = context.WithCancelCause(ctx)
+	defer c.cancel(nil)
+	c.out.w, c.errs.w = ch, ch.Stderr()
+	c.stdin = newStdin(c)
+	r.add(c)
+	defer r.remove(c)
+	c.spawn(func() error { return c.receive(requests) })
+	c.spawn(c.stdin.run)
+	for req := range c.pending {
+		if err := c.handle(req); err != nil {
+			return err
+		}
+	}
+	if c.up != nil {
+		_ = c.up.Close()
+	}
+	c.group.Wait()
+	return nil
+}
+
+// spawn runs f for the channel, which waits for it.
+func (c *channel) spawn(f func() error) {
+	c.group.Go(func() {
+		if err := c.r.e.guard(c.r.s, f); err != nil {
+			c.r.cancel(err)
+		}
+	})
+}
+
+// receive queues requests until the client closes the channel or is gone.
+func (c *channel) receive(requests <-chan *gossh.Request) error {
+	defer close(c.pending)
+	defer c.cancel(errChannelClosed)
+	for req := range requests {
+		if req.Type == "signal" && c.stdin.interrupt() {
+			continue
+		}
+		select {
+		case c.pending <- req:
+		default:
+			_ = req.Reply(false, nil)
+		}
+	}
+	return nil
+}
+
+// handle answers one request. An error ends the session.
+func (c *channel) handle(req *gossh.Request) error {
+	switch req.Type {
+	case "pty-req":
+		return c.pty(req)
+	case "env":
+		return c.setenv(req)
+	case "exec", "shell", "subsystem":
+		return c.begin(req)
+	case "window-change":
+		return c.resize(req)
+	case "signal", "break", "eow@openssh.com":
+		return c.pass(req)
+	case "auth-agent-req@openssh.com":
+		return c.offerAgent(req)
+	case "x11-req":
+		return c.offerX11(req)
+	case "keepalive@openssh.com":
+		_ = req.Reply(false, nil)
+		return nil
+	}
+	_ = c.r.unknown(c.ctx, "request "+req.Type)
+	_ = req.Reply(false, nil)
+	return nil
+}
+
+// pass forwards a request that acts on a program that was allowed, and answers
+// with the target's own reply.
+func (c *channel) pass(req *gossh.Request) error {
+	if c.up == nil {
+		_ = req.Reply(false, nil)
+		return nil
+	}
+	ok, err := c.up.SendRequest(req.Type, req.WantReply, req.Payload)
+	_ = req.Reply(ok && err == nil, nil)
+	return nil
+}
+
+// open gives the target's side of the channel. Where there is none the client
+// has been told, and the channel ends.
+func (c *channel) open(req *gossh.Request) gossh.Channel {
+	if c.up != nil {
+		return c.up
+	}
+	up, err := c.r.target(c.ctx)
+	if err == nil {
+		err = c.openAt(up)
+	}
+	if err != nil {
+		c.begun = true
+		_ = req.Reply(true, nil)
+		c.end(refusalText(req.Type, err), exitFailed)
+		return nil
+	}
+	return c.up
+}
+
+// openAt opens the channel at the target.
+func (c *channel) openAt(up *upstream) error {
+	ch, requests, err := up.conn.OpenChannel(typeSession, nil)
+	if err != nil {
+		return &broker.Denial{Code: broker.CodeUnavailable, Message: "the target opens no session: " + oneLine(err.Error()), Err: err}
+	}
+	st := &status{closed: make(chan struct{})}
+	c.up, c.status = ch, st
+	c.spawn(func() error { return c.fromTarget(st, requests) })
+	return nil
+}
+
+// say shows a text on the standard error of the client.
+func (c *channel) say(text string) {
+	if c.stdin.terminal.Load() { // the client's terminal is raw
+		text = strings.ReplaceAll(text, "\n", "\r\n")
+	}
+	_, _ = c.errs.Write([]byte(text))
+}
+
+// silence keeps from the client whatever the target still says.
+func (c *channel) silence() {
+	c.out.stopped.Store(true)
+	c.errs.stopped.Store(true)
+}
+
+// tell says the last word of a session on the channel.
+func (c *channel) tell(text string) {
+	if c.stdin.terminal.Load() {
+		text = strings.ReplaceAll(text, "\n", "\r\n")
+	}
+	c.errs.mu.Lock()
+	defer c.errs.mu.Unlock()
+	_, _ = c.errs.w.Write([]byte(text))
+	_ = c.ch.Close()
+}
+
+// end says a last word, with an exit status, and closes the channel.
+func (c *channel) end(text string, code uint32) {
+	c.say(text)
+	_, _ = c.ch.SendRequest("exit-status", false, gossh.Marshal(exitStatus{code}))
+	_ = c.ch.CloseWrite()
+	_ = c.ch.Close()
+}
+
+// refuse answers a request for a program that must not run as if it had run:
+// only so do clients show a reason.
+func (c *channel) refuse(req *gossh.Request, what string, err error) {
+	c.begun = true
+	_ = req.Reply(true, nil)
+	c.end(refusalText(what, err), refusalStatus(err))
+}
+
+var etx = []byte{3} // Ctrl-C
+
+func hasInterrupt(keys []byte) bool { return bytes.Contains(keys, etx) }

@@ -140,7 +140,7 @@ func (d *door) accept(ctx context.Context, l net.Listener) {
 // its own protocol.
 func (d *door) carry(ctx context.Context, local net.Conn) {
 	defer func() { _ = local.Close() }()
-	stream, err := d.client.Open(ctx, d.conn.Name, d.why)
+	stream, err := d.client.Open(ctx, d.conn.Name, d.conn.Protocol, d.why)
 	if err != nil {
 		f := classify(err)
 		_ = postgres.Refuse(local, sqlstate(f.Exit), "hoop: "+f.Message, f.Hint)

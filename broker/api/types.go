@@ -62,6 +62,9 @@ type Info struct {
 	Version string        `json:"version"`
 	Issuers []LoginIssuer `json:"issuers"`
 	Time    time.Time     `json:"time"`
+	// SSHHostCA is the authority of SSH host keys, as in authorized_keys; "" where
+	// the broker has none.
+	SSHHostCA string `json:"ssh_host_ca,omitempty"`
 }
 
 // LoginIssuer is an issuer that people sign in with.

@@ -46,6 +46,9 @@ func Path(dir string) string { return filepath.Join(dir, configFile) }
 // AlonePath is the file for ssh -F, which works where nothing is installed.
 func AlonePath(dir string) string { return filepath.Join(dir, aloneFile) }
 
+// KnownHostsPath is the file with the broker's authority.
+func (f *Files) KnownHostsPath() string { return filepath.Join(f.Dir, knownHostsFile) }
+
 // Write writes the files where they differ from what is there.
 func (f *Files) Write() error {
 	config, err := f.Config()
@@ -59,7 +62,7 @@ func (f *Files) Write() error {
 		return fmt.Errorf("make the configuration folder: %w", err)
 	}
 	return errors.Join(
-		replace(filepath.Join(f.Dir, knownHostsFile), []byte(f.KnownHosts())),
+		replace(f.KnownHostsPath(), []byte(f.KnownHosts())),
 		replace(Path(f.Dir), []byte(config)),
 		replace(AlonePath(f.Dir), []byte(alone(f.Dir))))
 }
@@ -103,7 +106,7 @@ func (f *Files) Current() bool {
 			return false
 		}
 	}
-	known, err := os.ReadFile(filepath.Join(f.Dir, knownHostsFile))
+	known, err := os.ReadFile(f.KnownHostsPath())
 	return err == nil && bytes.HasPrefix(known, []byte(f.knownFor()))
 }
 
@@ -141,7 +144,7 @@ func (f *Files) Config() (string, error) {
 		"  User " + Login,
 		"  ProxyCommand " + f.proxyCommand(),
 		"  ProxyUseFdpass no",
-		"  UserKnownHostsFile " + quoted(filepath.Join(f.Dir, knownHostsFile)),
+		"  UserKnownHostsFile " + quoted(f.KnownHostsPath()),
 		"  GlobalKnownHostsFile /dev/null",
 		"  StrictHostKeyChecking yes",
 		"  UpdateHostKeys no",

@@ -62,8 +62,8 @@ type Info struct {
 	Version string        `json:"version"`
 	Issuers []LoginIssuer `json:"issuers"`
 	Time    time.Time     `json:"time"`
-	// SSHHostCA is the authority of SSH host keys, as in authorized_keys; "" where
-	// the broker has none.
+	// SSHHostCA is the public key that signs the host keys of SSH connections, a
+	// line as authorized_keys has it.
 	SSHHostCA string `json:"ssh_host_ca,omitempty"`
 }
 

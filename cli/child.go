@@ -81,8 +81,11 @@ func cannotRun(name string, err error) error {
 		return &exitError{code: exitNotExecutable, word: "not_executable", err: fmt.Errorf("%s cannot be executed: %w", name, err)}
 	}
 	e := &exitError{code: exitNoCommand, word: "no_command", err: fmt.Errorf("%s is not installed or not on the PATH", name)}
-	if name == "psql" {
+	switch name {
+	case "psql":
 		e.hint = "install PostgreSQL's client, or give another program after --"
+	case "ssh":
+		e.hint = "install OpenSSH's client"
 	}
 	return e
 }

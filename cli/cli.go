@@ -37,6 +37,7 @@ type App struct {
 	noColor bool
 	timeout time.Duration
 	verbose bool
+	dir     string // of the client's files; "" for the usual one
 	// tokenFile holds a token of an issuer that stands for a sign-in.
 	tokenFile string
 	started   bool // the command line was understood
@@ -112,9 +113,9 @@ func (a *App) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "hoop",
 		Short: "Access that can be answered for",
-		Long: "hoop connects people, scripts and agents to databases through a broker that\n" +
-			"knows who they are, decides on every statement, masks what is sensitive and\n" +
-			"keeps a record that can be checked.",
+		Long: "hoop connects people, scripts and agents to databases and machines through a\n" +
+			"broker that knows who they are, decides on every statement and command, masks\n" +
+			"what is sensitive and keeps a record that can be checked.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version,
@@ -141,10 +142,10 @@ func (a *App) root() *cobra.Command {
 // commands is the table of all commands, in the order in which help lists them.
 func (a *App) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.loginCmd(), a.logoutCmd(), a.whoamiCmd(), a.listCmd(), a.connectCmd(), a.sessionsCmd(),
+		a.loginCmd(), a.logoutCmd(), a.whoamiCmd(), a.listCmd(), a.connectCmd(), a.sshCmd(), a.sessionsCmd(),
 		a.approvalsCmd(), a.approveCmd(), a.denyCmd(), a.requestCmd(), a.grantsCmd(), a.tuiCmd(),
 		a.policyCmd(), a.discoverCmd(), a.maskCmd(), a.credentialCmd(), a.brokerCmd(), a.issuerCmd(), a.auditCmd(), a.demoCmd(),
-		a.completionCmd(), a.versionCmd(), a.sqlWorkerCmd(),
+		a.completionCmd(), a.versionCmd(), a.sqlWorkerCmd(), a.sshProxyCmd(),
 	}
 }
 
@@ -184,6 +185,9 @@ func isTerminal(v any) bool {
 
 // configDir is where the client keeps its files.
 func (a *App) configDir() (string, error) {
+	if a.dir != "" {
+		return a.dir, nil
+	}
 	if dir := a.Getenv("HOOP_CONFIG_DIR"); dir != "" {
 		return dir, nil
 	}

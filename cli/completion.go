@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,6 +67,24 @@ func (a *App) completeConnections(cmd *cobra.Command, args []string, _ string) (
 	}
 	slices.Sort(out)
 	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeSSH completes the destination of an ssh command line, with the user
+// name that stands before it.
+func (a *App) completeSSH(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	line, err := parseSSH(cmd, args)
+	if err != nil || line.destination != "" {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	user := begun[:strings.LastIndex(begun, "@")+1]
+	found, directive := a.completeConnections(cmd, nil, "")
+	var out []string
+	for _, x := range found {
+		if strings.HasSuffix(x, "\tssh") {
+			out = append(out, user+x)
+		}
+	}
+	return out, directive
 }
 
 // askNames asks the broker, and makes do with what is remembered where the

@@ -3,8 +3,9 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -31,10 +32,13 @@ func (a *App) connectCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "connect NAME [-- COMMAND...]",
 		Short: "Use a connection: open a client, run a command, or keep a listener",
-		Long: "On a terminal, starts psql on the connection. With a command, runs it with\n" +
-			"PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE set and returns its exit code.\n" +
-			"With --listen, keeps a local listener that only you can use, and prints how.",
+		Long: "On a terminal, starts a client: psql, or ssh. With a command, runs that on this\n" +
+			"machine and returns its exit code: for a database with PGHOST, PGPORT, PGUSER,\n" +
+			"PGPASSWORD and PGDATABASE set; for SSH with an ssh, scp and sftp on its PATH that\n" +
+			"reach NAME.hoop, so that rsync, git or ansible do, too. With --listen, keeps a\n" +
+			"local listener that only you can use, and prints how.",
 		Example: "  hoop connect prod-db\n  hoop connect prod-db -- pg_dump -t orders\n" +
+			"  hoop connect web-1\n  hoop connect web-1 -- rsync -a site/ web-1.hoop:/srv/site/\n" +
 			"  hoop connect prod-db --listen\n  eval \"$(hoop connect prod-db --listen --format env &)\"",
 		Args: func(cmd *cobra.Command, args []string) error {
 			n := cmd.ArgsLenAtDash()
@@ -53,8 +57,8 @@ func (a *App) connectCmd() *cobra.Command {
 	f.BoolVarP(&o.listen, "listen", "l", false, "keep a listener until interrupted")
 	f.IntVar(&o.port, "port", 0, "the TCP port to listen on (default: one that stays the same for this connection)")
 	f.StringVar(&o.socket, "socket-dir", "", "the folder for the unix socket (default: one below the runtime folder)")
-	f.StringVar(&o.format, "format", "text", "with --listen, how to print its use: text, env, uri, service or json")
-	_ = cmd.RegisterFlagCompletionFunc("format", words("text", "env", "uri", "service", "json"))
+	f.StringVar(&o.format, "format", "text", "with --listen, how to print its use: text, env, uri, json, service (postgres) or config (ssh)")
+	_ = cmd.RegisterFlagCompletionFunc("format", words("text", "env", "uri", "service", "config", "json"))
 	f.BoolVar(&o.unchecked, "allow-unchecked-tcp", false,
 		"open a TCP port also where the system cannot say who uses it (macOS, Windows): all users of this machine can, as you")
 	f.BoolVar(&o.noWait, "no-wait", false, "do not wait for an approval: exit with code 8 and its number")
@@ -81,7 +85,8 @@ func (a *App) connect(cmd *cobra.Command, o *connectOptions) error {
 	if err != nil {
 		return err
 	}
-	if conn.Protocol != "postgres" {
+	speaks := protocolOf(conn.Protocol)
+	if speaks == nil {
 		return &exitError{code: exitFailure, word: "unsupported", err: fmt.Errorf("%s speaks %s, which this version cannot open", o.name, conn.Protocol)}
 	}
 	if o.noWait && conn.Effect == "require_approval" {
@@ -90,7 +95,7 @@ func (a *App) connect(cmd *cobra.Command, o *connectOptions) error {
 	if o.listen {
 		return a.listen(ctx, c, conn, o)
 	}
-	return a.runCommand(ctx, c, conn, o)
+	return speaks.run(a, ctx, c, conn, o)
 }
 
 // askToOpen asks for an hour's grant, unless that waits already, and does not
@@ -130,10 +135,8 @@ func untilHangup(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 func (a *App) checkConnect(cmd *cobra.Command, o *connectOptions) error {
-	switch o.format {
-	case "text", "env", "uri", "service", "json":
-	default:
-		return usagef("--format %q is none of text, env, uri, service, json", o.format)
+	if known := []string{"text", "env", "uri", "service", "config", "json"}; !slices.Contains(known, o.format) {
+		return usagef("--format %q is none of %s", o.format, strings.Join(known, ", "))
 	}
 	if a.json() {
 		o.format = "json"
@@ -150,30 +153,7 @@ func (a *App) checkConnect(cmd *cobra.Command, o *connectOptions) error {
 		return usagef("--port, --socket-dir and --format go with --listen")
 	}
 	if !o.listen && len(o.command) == 0 && (!isTerminal(a.In) || !isTerminal(a.Out)) {
-		return usagef("there is no terminal for psql; give a command after --, or --listen")
+		return usagef("there is no terminal for a client; give a command after --, or --listen")
 	}
 	return nil
-}
-
-// runCommand runs a program on a listener of its own and passes its exit code
-// on.
-func (a *App) runCommand(ctx context.Context, c *api.Client, conn *api.Connection, o *connectOptions) error {
-	d, err := a.openDoor(c, conn, doorOptions{anyPort: true, unchecked: o.unchecked, why: o.why})
-	if err != nil {
-		return err
-	}
-	if text := d.caution(); text != "" && (d.unchecked || len(o.command) > 0) {
-		a.notef("%s: %s", conn.Name, text)
-	}
-	serveCtx, stop := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() { defer close(done); d.serve(serveCtx) }()
-	defer func() { stop(); <-done }()
-	env := d.env()
-	argv := o.command
-	if len(argv) == 0 {
-		argv = []string{"psql"}
-		env = d.socketEnv()
-	}
-	return a.runChild(ctx, argv, append(withoutLibpq(os.Environ()), env...), forwarded()...)
 }

@@ -5,17 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"hoop/broker/api"
-	"hoop/broker/postgres"
 	"hoop/tunnel"
 )
 
@@ -24,12 +20,15 @@ import (
 type door struct {
 	client *api.Client
 	conn   *api.Connection
+	speaks *protocol
 	dir    string // folder of the unix socket; "" where there is none
 	port   int    // TCP port on 127.0.0.1; 0 where there is none
 	// unchecked: nobody can say who uses the port, and the user knows.
 	unchecked bool
 	why       api.Purpose
 	events    func(event, reason string)
+	// knownHosts is the file by which SSH clients know the broker.
+	knownHosts string
 
 	listeners []net.Listener
 	remove    []string
@@ -45,12 +44,9 @@ type doorOptions struct {
 	events    func(event, reason string)
 }
 
-// socketName is what libpq looks for in a folder given as host.
-const socketName = ".s.PGSQL.5432"
-
 // openDoor opens the listeners.
 func (a *App) openDoor(c *api.Client, conn *api.Connection, o doorOptions) (*door, error) {
-	d := &door{client: c, conn: conn, why: o.why, events: o.events}
+	d := &door{client: c, conn: conn, speaks: protocolOf(conn.Protocol), why: o.why, events: o.events}
 	if d.events == nil {
 		tell := a.listenEvents(conn.Name, "text")
 		d.events = func(event, reason string) { tell(event, reason, nil) }
@@ -80,10 +76,9 @@ func (a *App) socketDir(name string, o doorOptions) (string, error) {
 }
 
 // refuseStranger answers a conn of another user of this machine.
-func refuseStranger(c net.Conn, uid int) {
-	_ = postgres.Refuse(c, sqlstate(exitDenied),
-		fmt.Sprintf("hoop: this listener belongs to uid %d; you are uid %d", os.Getuid(), uid),
-		"open one of your own: hoop connect")
+func (d *door) refuseStranger(c net.Conn, uid int) {
+	d.speaks.refuse(c, &failure{Exit: exitDenied, Hint: "open one of your own: hoop connect",
+		Message: fmt.Sprintf("this listener belongs to uid %d; you are uid %d", os.Getuid(), uid)})
 }
 
 // serve accepts until ctx is done, then ends what it carries.
@@ -140,10 +135,10 @@ func (d *door) accept(ctx context.Context, l net.Listener) {
 // its own protocol.
 func (d *door) carry(ctx context.Context, local net.Conn) {
 	defer func() { _ = local.Close() }()
-	stream, err := d.client.Open(ctx, d.conn.Name, d.why)
+	stream, err := d.client.Open(ctx, d.conn.Name, d.conn.Protocol, d.why)
 	if err != nil {
 		f := classify(err)
-		_ = postgres.Refuse(local, sqlstate(f.Exit), "hoop: "+f.Message, f.Hint)
+		d.speaks.refuse(local, &f)
 		return
 	}
 	defer func() { _ = stream.Close() }()
@@ -156,7 +151,7 @@ func (d *door) carry(ctx context.Context, local net.Conn) {
 			_ = stream.Close()
 		}
 	})
-	toClient := postgres.NewBoundary(local)
+	toClient := d.speaks.tap(local)
 	_, err = stream.WriteTo(toClient)
 	if !d.lastWord(ctx, local, toClient, err) {
 		_ = local.Close() // what the client still sends matters to nobody now
@@ -168,7 +163,7 @@ func (d *door) carry(ctx context.Context, local net.Conn) {
 // that neither side wanted to end. Where it did, the conn is left open for a
 // moment: closing it while the client sends would reset it, and the client
 // might not read the word.
-func (d *door) lastWord(ctx context.Context, local net.Conn, to *postgres.Boundary, err error) bool {
+func (d *door) lastWord(ctx context.Context, local net.Conn, to tap, err error) bool {
 	reason := ""
 	var broken *tunnel.CloseError
 	switch {
@@ -181,75 +176,9 @@ func (d *door) lastWord(ctx context.Context, local net.Conn, to *postgres.Bounda
 		return false
 	}
 	_ = local.SetReadDeadline(time.Now().Add(time.Second))
-	if !to.End("57P01", "hoop: the session ended: "+reason, "connect again") {
+	if !to.end("the session ended: " + reason) {
 		return false
 	}
 	half, ok := local.(interface{ CloseWrite() error })
 	return ok && half.CloseWrite() == nil
-}
-
-// sqlstate fits an exit code (PostgreSQL "Error Codes").
-func sqlstate(exit int) string {
-	switch exit {
-	case exitDenied, exitPending, exitNoLogin:
-		return "28000" // invalid_authorization_specification
-	case exitNotFound:
-		return "3D000" // invalid_catalog_name
-	case exitUnreachable:
-		return "08006" // connection_failure
-	default:
-		return "XX000" // internal_error
-	}
-}
-
-// env is how libpq and most drivers find the listener.
-func (d *door) env() []string {
-	if d.port == 0 {
-		return d.socketEnv()
-	}
-	return append(d.commonEnv(), "PGHOST=127.0.0.1", "PGPORT="+strconv.Itoa(d.port))
-}
-
-// socketEnv prefers the unix socket, where there is one, for programs on libpq.
-func (d *door) socketEnv() []string {
-	return append(d.commonEnv(), "PGHOST="+d.host(), "PGPORT="+d.hostPort())
-}
-
-// commonEnv: the listener speaks no TLS, since it is the tunnel that encrypts,
-// and asks for no password; some drivers insist on one.
-func (d *door) commonEnv() []string {
-	return []string{
-		"PGUSER=" + d.conn.User, "PGPASSWORD=unused", "PGDATABASE=" + d.conn.Database,
-		"PGSSLMODE=disable", "PGGSSENCMODE=disable",
-		"HOOP_CONNECTION=" + d.conn.Name, "HOOP_SOCKET_DIR=" + d.dir,
-	}
-}
-
-// withoutLibpq drops what would lead libpq away from the listener (PostgreSQL
-// "Environment Variables").
-func withoutLibpq(env []string) []string {
-	drop := []string{"PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGPASSWORD", "PGPASSFILE", "PGDATABASE", "PGSERVICE",
-		"PGSSLMODE", "PGREQUIRESSL", "PGSSLNEGOTIATION", "PGGSSENCMODE", "PGCHANNELBINDING", "PGREQUIREAUTH"}
-	return slices.DeleteFunc(slices.Clone(env), func(v string) bool {
-		name, _, _ := strings.Cut(v, "=")
-		return slices.Contains(drop, name)
-	})
-}
-
-// uri is the same as one URL.
-func (d *door) uri() string {
-	if d.port == 0 {
-		return d.socketURI()
-	}
-	u := url.URL{Scheme: "postgresql", User: url.User(d.conn.User), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(d.port)),
-		Path: "/" + d.conn.Database, RawQuery: "sslmode=disable"}
-	return u.String()
-}
-
-// socketURI names the unix socket and no password, as libpq takes it
-// (PostgreSQL "Connection URIs").
-func (d *door) socketURI() string {
-	q := url.Values{"host": {d.dir}, "port": {"5432"}, "user": {d.conn.User}, "sslmode": {"disable"}}
-	u := url.URL{Scheme: "postgresql", Path: "/" + d.conn.Database, RawQuery: q.Encode()}
-	return u.String()
 }

@@ -46,7 +46,7 @@ func (d *door) listenTCP(on localSystem, o doorOptions) error {
 		port = tunnel.StablePort(d.conn.Name)
 	}
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	l, err := on.listenTCP(addr, refuseStranger)
+	l, err := on.listenTCP(addr, d.refuseStranger)
 	if errors.Is(err, tunnel.ErrNoPeerCheck) && o.unchecked {
 		l, err = tunnel.ListenTCPUnchecked(addr)
 		d.unchecked = err == nil
@@ -76,7 +76,7 @@ func cannotListen(port int, err error) error {
 }
 
 func (d *door) listenUnix(dir string, private bool) error {
-	l, err := tunnel.ListenUnix(dir, socketName)
+	l, err := tunnel.ListenUnix(dir, d.speaks.socket)
 	if err != nil {
 		return &exitError{code: exitCannotBind, word: "cannot_listen", err: fmt.Errorf("cannot listen in %s: %w", dir, err)}
 	}

@@ -21,7 +21,7 @@ func openDoorOn(t *testing.T, unixSockets bool, o doorOptions) (*door, error) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	d := &door{conn: &api.Connection{Name: "shop", User: "app", Database: "shop"}}
+	d := &door{conn: &api.Connection{Name: "shop", User: "app", Database: "shop"}, speaks: postgresProtocol()}
 	t.Cleanup(d.close)
 	on := localSystem{unixSockets: unixSockets,
 		listenTCP: func(string, func(net.Conn, int)) (net.Listener, error) { return nil, tunnel.ErrNoPeerCheck }}
@@ -38,19 +38,19 @@ func TestDoorWithSocketAlone(t *testing.T) {
 	if d.port != 0 || len(d.listeners) != 1 || d.dir == "" {
 		t.Fatalf("port %d, folder %q, %d listeners", d.port, d.dir, len(d.listeners))
 	}
-	if env := strings.Join(d.env(), "\n"); !strings.Contains(env, "PGHOST="+d.dir+"\nPGPORT=5432") {
+	if env := strings.Join(postgresEnv(d), "\n"); !strings.Contains(env, "PGHOST="+d.dir+"\nPGPORT=5432") {
 		t.Errorf("the environment is\n%s", env)
 	}
-	if d.uri() != d.socketURI() {
-		t.Errorf("the URL is %s", d.uri())
+	if postgresURI(d) != postgresSocketURI(d) {
+		t.Errorf("the URL is %s", postgresURI(d))
 	}
-	if r := d.ready(); r["host"] != d.dir || r["port"] != 5432 {
+	if r := postgresReady(d); r["host"] != d.dir || r["port"] != 5432 {
 		t.Errorf("ready tells %v and %v", r["host"], r["port"])
 	}
 	if !strings.Contains(d.caution(), "no TCP port") {
 		t.Errorf("the user is told %q", d.caution())
 	}
-	c, err := net.Dial("unix", filepath.Join(d.dir, socketName))
+	c, err := net.Dial("unix", filepath.Join(d.dir, d.speaks.socket))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestUncheckedPortWhereAskedFor(t *testing.T) {
 // TestAllowingUncheckedChangesNothingHere: where the system can say, it is
 // asked, whatever the option says.
 func TestAllowingUncheckedChangesNothingHere(t *testing.T) {
-	d := &door{conn: &api.Connection{Name: "shop"}}
+	d := &door{conn: &api.Connection{Name: "shop"}, speaks: postgresProtocol()}
 	t.Cleanup(d.close)
 	on := thisSystem()
 	on.unixSockets = false

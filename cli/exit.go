@@ -30,6 +30,7 @@ const (
 	exitOwnFailure    = 125
 	exitNotExecutable = 126
 	exitNoCommand     = 127
+	exitSSH           = 255
 	exitSignal        = 128 // and the number of the signal
 )
 
@@ -63,8 +64,12 @@ type signalError struct{ syscall.Signal }
 
 func (s signalError) Error() string { return "stopped: " + s.String() }
 
-// wrapsProgram marks commands that pass a program's exit code on.
-const wrapsProgram = "wraps-program"
+// wrapsProgram marks commands that pass a program's exit code on, and wrapsSSH
+// those among them that stand for ssh, which has a code of its own for failures.
+const (
+	wrapsProgram = "wraps-program"
+	wrapsSSH     = "ssh"
+)
 
 // failure is how an error is told.
 type failure struct {
@@ -92,6 +97,9 @@ func (a *App) fail(cmd *cobra.Command, err error) int {
 		f = failure{Code: "interrupted", Exit: exitSignal + int(signalled.Signal), Message: signalled.Error()}
 	case cmd.Annotations[wrapsProgram] != "" && f.Exit < exitPending && f.Exit != exitUsage:
 		f.Exit = exitOwnFailure
+		if cmd.Annotations[wrapsProgram] == wrapsSSH {
+			f.Exit = exitSSH
+		}
 	}
 	if a.json() {
 		line, _ := json.Marshal(map[string]any{"v": 1, "error": f})

@@ -34,9 +34,13 @@ func (a *App) listCmd() *cobra.Command {
 }
 
 func connectionRows(found []api.Connection) [][]string {
-	rows := [][]string{{"NAME", "PROTOCOL", "DATABASE", "LABELS", "OPENING"}}
+	rows := [][]string{{"NAME", "PROTOCOL", "DATABASE", "LABELS", "OPENING", "USE"}}
 	for _, c := range found {
-		rows = append(rows, []string{c.Name, c.Protocol, c.Database, labels(c.Labels), c.Effect + " (" + c.Rule + ")"})
+		use := ""
+		if p := protocolOf(c.Protocol); p != nil {
+			use = p.use(c.Name)
+		}
+		rows = append(rows, []string{c.Name, c.Protocol, c.Database, labels(c.Labels), c.Effect + " (" + c.Rule + ")", use})
 	}
 	return rows
 }

@@ -17,6 +17,9 @@ import (
 // listen keeps a listener and tells how to use it. To be interrupted is its
 // ordinary end.
 func (a *App) listen(ctx context.Context, c *api.Client, conn *api.Connection, o *connectOptions) error {
+	if err := checkFormat(conn, o.format); err != nil {
+		return err
+	}
 	tell := a.listenEvents(conn.Name, o.format)
 	d, err := a.openDoor(c, conn, doorOptions{port: o.port, dir: o.socket, unchecked: o.unchecked, why: o.why,
 		events: func(event, reason string) { tell(event, reason, nil) }})
@@ -35,7 +38,15 @@ func (a *App) listen(ctx context.Context, c *api.Client, conn *api.Connection, o
 			tell(string(e), "", nil)
 		}
 	}
-	tell("ready", "", d.ready())
+	if conn.Protocol == "ssh" {
+		files, err := a.sshFiles(ctx, c)
+		if err != nil {
+			d.close()
+			return err
+		}
+		d.knownHosts = files.KnownHostsPath()
+	}
+	tell("ready", "", d.speaks.ready(d))
 	if err := a.printDoor(d, o.format); err != nil {
 		d.close()
 		return err
@@ -72,16 +83,6 @@ func (a *App) listenEvents(name, format string) func(event, reason string, more 
 	}
 }
 
-// ready is the content of the event that says so.
-func (d *door) ready() map[string]any {
-	host, port := "127.0.0.1", d.port
-	if port == 0 {
-		host, port = d.dir, 5432
-	}
-	return map[string]any{"host": host, "port": port, "socket_dir": d.dir, "user": d.conn.User,
-		"database": d.conn.Database, "uri": d.uri()}
-}
-
 func (a *App) printDoor(d *door, format string) error {
 	var text string
 	switch format {
@@ -90,16 +91,11 @@ func (a *App) printDoor(d *door, format string) error {
 	case "env":
 		text = d.exports()
 	case "uri":
-		text = d.uri() + "\n"
-	case "service":
-		text = fmt.Sprintf("[%s]\nhost=%s\nport=%s\nuser=%s\ndbname=%s\nsslmode=disable\ngssencmode=disable\n",
-			d.conn.Name, d.host(), d.hostPort(), d.conn.User, d.conn.Database)
+		text = d.speaks.uri(d) + "\n"
+	case "text":
+		text = fmt.Sprintf("%s  %s  ready\n%s  close       Ctrl-C\n", d.conn.Name, d.conn.Protocol, d.speaks.text(d))
 	default:
-		text = fmt.Sprintf("%s  postgres  ready\n  psql        psql %s\n", d.conn.Name, shellQuote(d.uri()))
-		if d.dir != "" && d.port != 0 {
-			text += fmt.Sprintf("  socket      psql %s\n", shellQuote(d.socketURI()))
-		}
-		text += "  close       Ctrl-C\n"
+		text = d.speaks.other[format](d)
 	}
 	if _, err := fmt.Fprint(a.Out, text); err != nil {
 		return fmt.Errorf("print how to use the listener: %w", err)
@@ -113,26 +109,11 @@ func (a *App) printDoor(d *door, format string) error {
 // exports is for eval in a POSIX shell.
 func (d *door) exports() string {
 	var b strings.Builder
-	for _, v := range append(d.env(), fmt.Sprintf("HOOP_PID=%d", os.Getpid())) {
+	for _, v := range append(d.speaks.env(d), fmt.Sprintf("HOOP_PID=%d", os.Getpid())) {
 		name, value, _ := strings.Cut(v, "=")
 		fmt.Fprintf(&b, "export %s=%s\n", name, shellQuote(value))
 	}
 	return b.String()
-}
-
-// host is what libpq should connect to: the unix socket where there is one.
-func (d *door) host() string {
-	if d.dir != "" {
-		return d.dir
-	}
-	return "127.0.0.1"
-}
-
-func (d *door) hostPort() string {
-	if d.dir != "" {
-		return "5432"
-	}
-	return fmt.Sprint(d.port)
 }
 
 // shellQuote quotes a word for a POSIX shell.

@@ -70,6 +70,7 @@ func (a *App) login(ctx context.Context, o *loginOptions) error {
 	if err := a.keepLogin(ctx, c, p, token, refresh); err != nil {
 		return err
 	}
+	a.refreshSSHFiles(ctx, p)
 	return a.loggedIn(ctx, p)
 }
 

@@ -122,13 +122,12 @@ func (c *Client) Discover(ctx context.Context, in *DiscoverRequest) (*Discovery,
 	return call[Discovery](ctx, c, http.MethodPost, "/v1/discover", in)
 }
 
-// Open opens a tunnel to a connection; why is for who answers what waits in it.
-// The error is an *Error where the broker refused.
-func (c *Client) Open(ctx context.Context, connection string, why Purpose) (*tunnel.Stream, error) {
-	path := "/v1/connections/" + url.PathEscape(connection) + "/tunnel"
-	if query := why.query(); len(query) > 0 {
-		path += "?" + query.Encode()
-	}
+// Open opens a tunnel to a connection that must speak protocol; why is for who
+// answers what waits in it. The error is an *Error where the broker refused.
+func (c *Client) Open(ctx context.Context, connection, protocol string, why Purpose) (*tunnel.Stream, error) {
+	query := why.query()
+	query.Set("protocol", protocol)
+	path := "/v1/connections/" + url.PathEscape(connection) + "/tunnel?" + query.Encode()
 	s, err := c.Dialer.Open(ctx, path, http.Header{})
 	var refused *tunnel.RefusedError
 	if errors.As(err, &refused) {

@@ -48,6 +48,11 @@ func (h *Handler) tunnel(w http.ResponseWriter, r *http.Request, l *identity.Cal
 		h.fail(w, h.cannotOpen(l, r.PathValue("name")))
 		return
 	}
+	if want := r.URL.Query().Get("protocol"); want != "" && want != c.Protocol {
+		h.fail(w, &Error{Status: http.StatusBadRequest, Code: CodeUsage, Message: fmt.Sprintf("%s speaks %s, not %s", c.Name, c.Protocol, want),
+			Hint: "hoop connect " + c.Name + " starts the right client"})
+		return
+	}
 	caller := h.caller(r, l)
 	why := Purpose{r.URL.Query().Get("reason"), r.URL.Query().Get("ticket")}
 	if err := why.Check(); err != nil {

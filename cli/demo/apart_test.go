@@ -91,7 +91,7 @@ func freeTCPPort(t testing.TB) int {
 // configure writes the demo's configuration with ports that stay.
 func (w *apart) configure(rules string) error {
 	var cfg bytes.Buffer
-	if err := template.Must(template.New("").Parse(configTemplate)).Execute(&cfg, map[string]any{"Port": w.Postgres.Port}); err != nil {
+	if err := template.Must(template.New("").Parse(configTemplate)).Execute(&cfg, map[string]any{"Port": w.Postgres.Port, "SSH": w.SSH}); err != nil {
 		return err
 	}
 	text := strings.NewReplacer(

@@ -1,6 +1,6 @@
 // Package demo brings up a whole world in one process and one folder: a
-// PostgreSQL with a small shop, an OpenID issuer with three people, and a
-// broker between them.
+// PostgreSQL with a small shop, an SSH server where the machine has one, an
+// OpenID issuer with three people, and a broker between them.
 //
 // # Scope
 //
@@ -27,6 +27,7 @@ import (
 	"hoop/broker/credential"
 	"hoop/broker/issuer"
 	"hoop/cli/demo/pg"
+	"hoop/cli/demo/sshd"
 	"hoop/cli/serve"
 	"hoop/cli/setup"
 )
@@ -63,6 +64,7 @@ type Options struct {
 type World struct {
 	Dir      string
 	Postgres *pg.Server
+	SSH      *sshd.Server // nil where the machine has none
 	Broker   *serve.Instance
 	People   []Person
 	logFile  *os.File
@@ -97,6 +99,7 @@ func Up(ctx context.Context, o Options) (_ *World, err error) {
 		do  func(context.Context, *Options) error
 	}{
 		{"starting PostgreSQL", w.startPostgres},
+		{"starting an SSH server", w.startSSH},
 		{"starting the broker and the issuer", w.startBroker},
 		{"signing in alice, bob and mallory", w.signIn},
 	} {
@@ -117,6 +120,9 @@ func (w *World) Down() {
 	}
 	if w.Postgres != nil {
 		_ = w.Postgres.Stop()
+	}
+	if w.SSH != nil {
+		_ = w.SSH.Stop()
 	}
 	if w.logFile != nil {
 		_ = w.logFile.Close()
@@ -182,7 +188,7 @@ func (w *World) startBroker(ctx context.Context, o *Options) error {
 		return err
 	}
 	var cfg bytes.Buffer
-	if err := t.Execute(&cfg, map[string]any{"Port": w.Postgres.Port}); err != nil {
+	if err := t.Execute(&cfg, map[string]any{"Port": w.Postgres.Port, "SSH": w.SSH}); err != nil {
 		return err
 	}
 	cert, err := setup.NewCertificate([]string{"127.0.0.1", "localhost"})
@@ -207,7 +213,10 @@ func (w *World) startBroker(ctx context.Context, o *Options) error {
 			return credential.Secret{}, errors.New("the demo has no passphrase")
 		},
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return w.trustBroker()
 }
 
 func (w *World) writeUsers() error {

@@ -11,8 +11,10 @@ type SSH struct {
 	Simple bool     `json:"simple,omitempty"`
 	Words  []string `json:"words,omitempty"`
 	Why    string   `json:"why,omitempty"`
-	// Programs are those that a command names anywhere, as far as can be seen.
+	// Programs are those that a command names anywhere, as far as can be seen;
+	// Hidden is true where it may run others as well.
 	Programs []string `json:"programs,omitempty"`
+	Hidden   bool     `json:"hidden,omitempty"`
 	// PTY is true where a shell or command has a terminal.
 	PTY bool `json:"pty,omitempty"`
 

@@ -102,12 +102,12 @@ func testBrokenParts(t *testing.T, w *World) {
 	t.Run("credential", func(t *testing.T) {
 		s := newStage(t, w, rules())
 		s.give(func() (*broker.Secret, error) { return nil, errors.New("the vault is sealed") })
-		s.refusedThenServed("the vault is sealed")
+		s.shutThenServed("the vault is sealed")
 	})
 	t.Run("target refuses the credential", func(t *testing.T) {
 		s := newStage(t, w, rules())
 		s.give(func() (*broker.Secret, error) { wrong := w.Target.Wrong; return &wrong, nil })
-		s.refusedThenServed("target")
+		s.shutThenServed("target")
 	})
 	t.Run("no target", func(t *testing.T) { testNoTarget(t, w) })
 }
@@ -125,13 +125,31 @@ func testBrokenDetectors(t *testing.T, w *World) {
 	k.denies(w.Actions.Print(mark), mark, "masking")
 }
 
-// refusedThenServed wants a refusal with some words now, and a session once the
-// credential is right again.
-func (s *stage) refusedThenServed(words string) {
+// shut wants alice to read some words in place of an answer: an engine may
+// reach the target while it lets her in, and tell her at her first action.
+func (s *stage) shut(words string) {
 	s.t.Helper()
-	if _, text := s.refused(); !contains(text, words) {
-		s.t.Errorf("the client read %q, want %q in it", text, words)
+	ctx, cancel := contextFor(patience)
+	defer cancel()
+	mark := newMark("fine")
+	k, err := s.connect(ctx, alice())
+	if err == nil {
+		_, err = k.do(s.world.Actions.Print(mark))
 	}
+	if !isRefusal(err) || !contains(err.Error(), words) {
+		s.t.Errorf("the client read %v, want %q in it", err, words)
+	}
+	s.never(s.world.Actions.Print(mark), mark)
+	if k != nil && k.client != nil {
+		_ = k.client.Close()
+	}
+}
+
+// shutThenServed wants a refusal with some words now, and a session once the
+// credential is right again.
+func (s *stage) shutThenServed(words string) {
+	s.t.Helper()
+	s.shut(words)
 	s.give(func() (*broker.Secret, error) { right := s.world.Target.Secret; return &right, nil })
 	s.sit().works()
 }
@@ -147,9 +165,7 @@ func testNoTarget(t *testing.T, w *World) {
 	_ = l.Close()
 	there := s.conn
 	s.conn = &gone
-	if _, text := s.refused(); !contains(text, "target") {
-		t.Errorf("the client read %q", text)
-	}
+	s.shut("target")
 	s.conn = there
 	s.sit().works()
 }

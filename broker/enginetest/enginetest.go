@@ -31,6 +31,9 @@ type World struct {
 	Actions Actions
 	// Parallel says that a client may have several actions under way at once.
 	Parallel bool
+	// DumbAtRest says that the protocol has no way to tell a client something
+	// while it has no action under way.
+	DumbAtRest bool
 	// Garbage holds what a hostile client may say first, beside what the suite
 	// makes of a genuine client's words.
 	Garbage []string

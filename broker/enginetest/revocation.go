@@ -26,20 +26,21 @@ func testRevocation(t *testing.T, w *World) {
 	} {
 		t.Run(how.name, func(t *testing.T) {
 			s := newStage(t, w, rules())
-			login, end := context.WithCancelCause(context.Background())
-			defer end(nil)
-			who := alice()
-			who.Ended = login
-			k, err := s.connect(t.Context(), who)
-			if err != nil {
-				t.Fatal(err)
-			}
+			k, login := s.sitFor()
 			k.works()
-			how.end(s, end)
+			how.end(s, login)
 			k.ends(how.words)
 		})
+		t.Run(how.name+" at work", func(t *testing.T) {
+			s := newStage(t, w, rules())
+			k, login := s.sitFor()
+			mark := newMark("fine")
+			ended := k.begun(context.Background(), w.Actions.Wait(mark), mark)
+			how.end(s, login)
+			k.interrupted(ended, how.words)
+		})
 	}
-	t.Run("while the target works", func(t *testing.T) { testRevokedAtWork(t, w) })
+	t.Run("others live", func(t *testing.T) { testOthersLive(t, w) })
 	t.Run("while the client does not read", func(t *testing.T) { testRevokedUnread(t, w) })
 	t.Run("no new ones while draining", func(t *testing.T) {
 		s := newStage(t, w, rules())
@@ -50,20 +51,51 @@ func testRevocation(t *testing.T, w *World) {
 	})
 }
 
+// sitFor connects alice for as long as a login lasts.
+func (s *stage) sitFor() (*seat, context.CancelCauseFunc) {
+	s.t.Helper()
+	login, end := context.WithCancelCause(context.Background())
+	s.t.Cleanup(func() { end(nil) })
+	who := alice()
+	who.Ended = login
+	k, err := s.connect(s.t.Context(), who)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return k, end
+}
+
 // ends wants the session to be over, and its client to read why.
 func (k *seat) ends(words string) {
 	k.stage.t.Helper()
 	_ = k.left()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := contextFor(patience)
 	defer cancel()
-	if err := k.client.Ended(ctx); err == nil || !contains(err.Error(), words) {
+	if err := k.client.Ended(ctx); err == nil || !k.stage.world.DumbAtRest && !contains(err.Error(), words) {
 		k.stage.t.Errorf("the client read %v, want %q in it", err, words)
 	}
 }
 
-// testRevokedAtWork: the target's answer is far away; the client, which waits
-// for it, reads why it will not come. Other sessions go on.
-func testRevokedAtWork(t *testing.T, w *World) {
+// interrupted wants the session to be over, and who waits for the answer of an
+// action to read why it will not come.
+func (k *seat) interrupted(ended <-chan error, words string) {
+	k.stage.t.Helper()
+	_ = k.left()
+	if err := <-ended; err == nil {
+		k.stage.t.Error("the action came to an end of its own")
+	}
+	if contains(k.told.String(), words) {
+		return
+	}
+	ctx, cancel := contextFor(patience)
+	defer cancel()
+	if err := k.client.Ended(ctx); err == nil || !contains(err.Error(), words) {
+		k.stage.t.Errorf("the client read %q, then %v: want %q in it", k.told.String(), err, words)
+	}
+}
+
+// testOthersLive: what ends one session ends no other.
+func testOthersLive(t *testing.T, w *World) {
 	s := newStage(t, w, rules())
 	k := s.sit()
 	id := s.broker.Live()[0].ID
@@ -71,17 +103,7 @@ func testRevokedAtWork(t *testing.T, w *World) {
 	mark := newMark("fine")
 	ended := k.begun(context.Background(), w.Actions.Wait(mark), mark)
 	s.broker.End(id, "go home, alice")
-	_ = k.left()
-	if err := <-ended; err == nil {
-		t.Error("the action came to an end of its own")
-	}
-	if !contains(k.told.String(), "go home, alice") {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := k.client.Ended(ctx); err == nil || !contains(err.Error(), "go home, alice") {
-			t.Errorf("the client read %q, then %v", k.told.String(), err)
-		}
-	}
+	k.interrupted(ended, "go home, alice")
 	other.works()
 }
 

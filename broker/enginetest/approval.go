@@ -1,0 +1,322 @@
+package enginetest
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"testing"
+	"time"
+
+	"hoop/broker/approval"
+	"hoop/policy"
+	"hoop/recorder"
+)
+
+// held is an action that waits for people.
+type held struct {
+	text     string
+	approval approval.Approval
+	ended    <-chan error
+}
+
+// hold makes an action that must wait, and checks that it does.
+func (k *seat) hold(ctx context.Context, text, mark string) *held {
+	k.stage.t.Helper()
+	ended := make(chan error, 1)
+	go func() { _, err := k.doUntil(ctx, text); ended <- err }()
+	h := &held{text: text, approval: k.stage.waiting(), ended: ended}
+	if h.approval.Text != text || h.approval.Rule != askRule || h.approval.RuleReason != askReason || h.approval.Chain.String() != alice().Chain.String() {
+		k.stage.t.Errorf("people are asked for %+v", h.approval.Request)
+	}
+	k.stage.until("the client reads what it waits for", func() bool { return contains(k.told.String(), askRule, askReason, h.approval.ID) })
+	k.stage.never(text, mark)
+	return h
+}
+
+// waiting gives the only approval that somebody waits for.
+func (s *stage) waiting() (a approval.Approval) {
+	s.t.Helper()
+	s.until("an approval is asked for", func() bool {
+		all, err := s.desk.List(context.Background(), approval.Pending)
+		if err == nil && len(all) == 1 {
+			a = all[0]
+		}
+		return a.ID != ""
+	})
+	return a
+}
+
+// settled waits until an approval is, and gives how.
+func (s *stage) settled(id string) (state string) {
+	s.t.Helper()
+	s.until("the approval is settled", func() bool {
+		a, err := s.desk.Get(context.Background(), id)
+		if err == nil {
+			state = a.State
+		}
+		return err == nil && state != approval.Pending
+	})
+	return state
+}
+
+// answer answers as a person, who signs with a key of their own.
+func (s *stage) answer(a approval.Approval, p policy.Principal, decision string) error {
+	pub, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return err
+	}
+	said := approval.Answer{Decision: decision, Comment: "seen"}
+	said.Signature = ed25519.Sign(key, said.Message(a.ID, a.Signs))
+	who := &approval.Approver{Principal: p, Chain: policy.Chain{{ID: p.ID, Name: p.Name, Kind: p.Kind}}, Key: pub}
+	_, err = s.desk.Answer(context.Background(), a.ID, a.Signs, who, said)
+	return err
+}
+
+func bob() policy.Principal {
+	return policy.Principal{ID: "test|bob", Name: "bob", Kind: policy.Person, Groups: []string{"approver"}}
+}
+
+func (s *stage) approve(a approval.Approval) {
+	s.t.Helper()
+	if err := s.answer(a, bob(), approval.Approve); err != nil {
+		s.t.Errorf("bob cannot approve: %v", err)
+	}
+}
+
+// testApproval: an action waits for people, and what they say is what happens.
+func testApproval(t *testing.T, w *World) {
+	s := newStage(t, w, rules())
+	k := s.sit()
+	for _, c := range []struct {
+		name string
+		run  func(*stage, *seat)
+	}{
+		{"approved", (*stage).approvedOnce},
+		{"denied", (*stage).deniedByPeople},
+		{"expired", (*stage).expired},
+		{"withdrawn", (*stage).withdrawn},
+		{"not by who asks", (*stage).notByWhoAsks},
+		{"policy changed", (*stage).policyChanged},
+	} {
+		if !t.Run(c.name, func(t *testing.T) { s.t = t; c.run(s, k); k.works() }) {
+			break // what follows would tell of the same
+		}
+	}
+	s.t = t
+	s.clientGone(k)
+	s.revokedWhileHeld()
+	if w.Parallel {
+		s.othersGoOn()
+	}
+}
+
+// approvedOnce: it runs once, as it was shown; the same again asks again.
+func (s *stage) approvedOnce(k *seat) {
+	mark := newMark("ask")
+	h := k.hold(context.Background(), s.world.Actions.Print(mark), mark)
+	s.approve(h.approval)
+	if err := <-h.ended; err != nil {
+		s.t.Errorf("approved, it gave %v", err)
+	}
+	s.ranOnce(h.text, mark)
+	again := k.ask(h.text)
+	if again.approval.ID == h.approval.ID {
+		s.t.Error("the second time it did not ask again")
+	}
+	if err := s.answer(again.approval, bob(), approval.Deny); err != nil {
+		s.t.Error(err)
+	}
+	if err := <-again.ended; !isRefusal(err) || !contains(err.Error(), "bob") {
+		s.t.Errorf("denied, it gave %v", err)
+	}
+	s.ranOnce(h.text, mark)
+	ev := s.decided(mark)
+	if len(ev) != 2 || ev[0].Approval == nil || ev[0].Approval.ID != h.approval.ID || len(ev[0].Approval.Approvers) != 1 || ev[0].Approval.Approvers[0] != "bob" {
+		s.t.Fatalf("the record is %+v", ev)
+	}
+	if ev[1].Outcome != "denied" || ev[1].Approval == nil || ev[1].Approval.State != approval.Denied {
+		s.t.Errorf("the record of the second time is %+v", ev[1])
+	}
+}
+
+// ask makes an action that must wait, of which something may have run before.
+func (k *seat) ask(text string) *held {
+	k.stage.t.Helper()
+	ended := make(chan error, 1)
+	go func() { _, err := k.do(text); ended <- err }()
+	return &held{text: text, approval: k.stage.waiting(), ended: ended}
+}
+
+func (s *stage) deniedByPeople(k *seat) {
+	mark := newMark("ask")
+	h := k.hold(context.Background(), s.world.Actions.Print(mark), mark)
+	if err := s.answer(h.approval, bob(), approval.Deny); err != nil {
+		s.t.Error(err)
+	}
+	if err := <-h.ended; !isRefusal(err) || !contains(err.Error(), "bob denied", "seen") {
+		s.t.Errorf("denied, it gave %v", err)
+	}
+	s.never(h.text, mark)
+}
+
+func (s *stage) expired(k *seat) {
+	mark := newMark("hurry")
+	text := s.world.Actions.Print(mark)
+	if _, err := k.do(text); !isRefusal(err) || !contains(err.Error(), "soon-over", "again") {
+		s.t.Errorf("expired, it gave %v", err)
+	}
+	s.never(text, mark)
+}
+
+// withdrawn: the client gives up with the means of its protocol.
+func (s *stage) withdrawn(k *seat) {
+	mark := newMark("ask")
+	ctx, giveUp := context.WithCancel(context.Background())
+	h := k.hold(ctx, s.world.Actions.Print(mark), mark)
+	giveUp()
+	if err := <-h.ended; err == nil {
+		s.t.Error("withdrawn, it went through")
+	}
+	s.notAnswerable(h)
+	s.never(h.text, mark)
+}
+
+// notAnswerable wants an approval that its client left to be over.
+func (s *stage) notAnswerable(h *held) {
+	s.t.Helper()
+	if state := s.settled(h.approval.ID); state != approval.Cancelled {
+		s.t.Errorf("the approval is %s", state)
+	}
+	var ended *approval.EndedError
+	if err := s.answer(h.approval, bob(), approval.Approve); !errors.As(err, &ended) && !errors.Is(err, approval.ErrNotFound) {
+		s.t.Errorf("an answer that comes too late gave %v", err)
+	}
+}
+
+// notByWhoAsks: neither the requester nor anybody in the chain answers, nor
+// who is no approver.
+func (s *stage) notByWhoAsks(k *seat) {
+	mark := newMark("ask")
+	h := k.hold(context.Background(), s.world.Actions.Print(mark), mark)
+	people := map[string]policy.Principal{
+		"the requester":             *alice().Principal,
+		"the requester, elsewhere":  {ID: "other|1", Name: "ALICE", Kind: policy.Person, Groups: []string{"approver"}},
+		"who is no approver":        {ID: "test|mallory", Name: "mallory", Kind: policy.Person},
+		"an agent":                  {ID: "test|robot", Name: "robot", Kind: policy.Agent, Groups: []string{"approver"}},
+		"the requester, by address": {ID: "other|2", Name: "a", Email: "alice@example.com", Kind: policy.Person, Groups: []string{"approver"}},
+	}
+	for _, a := range alice().Chain {
+		people["the chain's "+a.Name] = policy.Principal{ID: a.ID, Name: a.Name, Kind: policy.Person, Groups: []string{"approver"}}
+	}
+	for who, p := range people {
+		var forbidden *approval.ForbiddenError
+		if err := s.answer(h.approval, p, approval.Approve); !errors.As(err, &forbidden) {
+			s.t.Errorf("%s answered: %v", who, err)
+		}
+	}
+	s.never(h.text, mark)
+	s.approve(h.approval)
+	if err := <-h.ended; err != nil {
+		s.t.Errorf("approved by who may, it gave %v", err)
+	}
+	s.ranOnce(h.text, mark)
+}
+
+// policyChanged: what is denied by now does not run for having been approved.
+func (s *stage) policyChanged(k *seat) {
+	mark := newMark("ask")
+	h := k.hold(context.Background(), s.world.Actions.Print(mark), mark)
+	s.reload(first(policy.RuleSpec{Name: "frozen", When: `action.text.contains("ask-")`, Effect: "deny", Reason: "nothing moves today"}, rules()))
+	defer s.reload(rules())
+	s.approve(h.approval)
+	if err := <-h.ended; !isRefusal(err) || !contains(err.Error(), "frozen", "nothing moves today") {
+		s.t.Errorf("approved under a policy that is gone, it gave %v", err)
+	}
+	s.never(h.text, mark)
+}
+
+// clientGone: a client that is no more takes what waits for it along.
+func (s *stage) clientGone(k *seat) {
+	mark := newMark("ask")
+	h := k.hold(context.Background(), s.world.Actions.Print(mark), mark)
+	_ = k.first.Close()
+	_ = k.left()
+	<-h.ended
+	s.notAnswerable(h)
+	s.never(h.text, mark)
+}
+
+func (s *stage) revokedWhileHeld() {
+	k := s.sit()
+	mark := newMark("ask")
+	h := k.hold(context.Background(), s.world.Actions.Print(mark), mark)
+	s.broker.End(s.broker.Live()[0].ID, "off you go")
+	_ = k.left()
+	if err := <-h.ended; err == nil {
+		s.t.Error("an action went through in a session that was revoked")
+	}
+	s.notAnswerable(h)
+	s.never(h.text, mark)
+}
+
+// othersGoOn: what waits keeps nothing else of its session waiting.
+func (s *stage) othersGoOn() {
+	k := s.sit()
+	mark := newMark("ask")
+	h := k.hold(context.Background(), s.world.Actions.Print(mark), mark)
+	k.works()
+	denied := newMark("deny")
+	k.denies(s.world.Actions.Print(denied), denied, denyRule)
+	s.approve(h.approval)
+	if err := <-h.ended; err != nil {
+		s.t.Errorf("approved, it gave %v", err)
+	}
+	s.ranOnce(h.text, mark)
+}
+
+// testApprovalToOpen: nothing reaches the target before a session may be.
+func testApprovalToOpen(t *testing.T, w *World) {
+	s := newStage(t, w, first(toOpen("require_approval"), rules()))
+	for _, decision := range []string{approval.Approve, approval.Deny} {
+		type seated struct {
+			k   *seat
+			err error
+		}
+		done := make(chan seated, 1)
+		before := s.wire.conns.Load()
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			k, err := s.connect(ctx, alice())
+			done <- seated{k, err}
+		}()
+		a := s.waiting()
+		time.Sleep(20 * time.Millisecond) // for an engine that would be too early
+		if s.wire.conns.Load() != before {
+			t.Error("the target was dialled before the answer")
+		}
+		if err := s.answer(a, bob(), decision); err != nil {
+			t.Error(err)
+		}
+		got := <-done
+		if decision == approval.Approve {
+			if got.err != nil {
+				t.Fatalf("approved, connecting gave %v", got.err)
+			}
+			got.k.works()
+			_ = got.k.client.Close()
+			_ = got.k.left()
+			continue
+		}
+		if !isRefusal(got.err) || !contains(got.err.Error(), "bob denied") || s.wire.conns.Load() != before {
+			t.Errorf("denied, connecting gave %v and %d connections to the target", got.err, s.wire.conns.Load())
+		}
+	}
+	states := map[recorder.Type]int{}
+	for _, ev := range s.events() {
+		states[ev.Type]++
+	}
+	if states[recorder.SessionOpened] != 1 || states[recorder.SessionRefused] != 1 || states[recorder.ApprovalEnded] != 2 {
+		t.Errorf("the record has %v", states)
+	}
+}

@@ -1,0 +1,77 @@
+package enginetest
+
+import (
+	"testing"
+
+	"hoop/policy"
+	"hoop/recorder"
+)
+
+// testDenial: who is denied reads rule, reason and hint; the target has
+// nothing of it, the record has, and the session goes on.
+func testDenial(t *testing.T, w *World) {
+	t.Run("an action", func(t *testing.T) { testDeniedAction(t, w) })
+	t.Run("the opening", func(t *testing.T) { testDeniedOpening(t, w) })
+	t.Run("what no rule allows", func(t *testing.T) {
+		s := newStage(t, w, policy.Document{Rules: []policy.RuleSpec{{Name: "open", Actions: []string{"session.open"}, Effect: "allow"}}})
+		mark := newMark("fine")
+		s.sit().denies(w.Actions.Print(mark), mark, "no rule allows this")
+	})
+}
+
+func testDeniedAction(t *testing.T, w *World) {
+	s := newStage(t, w, rules())
+	k := s.sit()
+	for _, text := range []func(string) string{w.Actions.Print, w.Actions.Wait, w.Actions.Flood} {
+		mark := newMark("deny")
+		k.denies(text(mark), mark, denyRule, denyReason, denyHint)
+		ev := s.decided(mark)
+		if len(ev) != 1 || ev[0].Outcome != "denied" || ev[0].Verdict.Effect != policy.Deny || ev[0].Verdict.Rule != denyRule || ev[0].Text != text(mark) {
+			t.Errorf("the record of %q is %+v", text(mark), ev)
+		}
+		k.works()
+	}
+	if p, ok := w.Actions.(Puzzler); ok {
+		mark := newMark("fine")
+		k.denies(p.Puzzle(mark), mark)
+		if ev := s.decided(mark); len(ev) != 1 || ev[0].Outcome != "denied" {
+			t.Errorf("the record of %q is %+v", p.Puzzle(mark), ev)
+		}
+		k.works()
+	}
+}
+
+func testDeniedOpening(t *testing.T, w *World) {
+	s := newStage(t, w, first(toOpen("deny"), rules()))
+	if _, text := s.refused(); !contains(text, "door", "the door is kept", "ring the bell") {
+		t.Errorf("the client read %q", text)
+	}
+	if s.wire.conns.Load() != 0 {
+		t.Error("the target was dialled")
+	}
+	events := s.events()
+	if len(events) != 1 || events[0].Type != recorder.SessionRefused || events[0].Verdict.Rule != "door" {
+		t.Errorf("the record is %+v", events)
+	}
+}
+
+// testMasking: what a detector finds reaches neither the client nor the
+// record.
+func testMasking(t *testing.T, w *World) {
+	doc := rules()
+	doc.Patterns = map[string]string{"badge": `BADGE-[0-9]{6}`}
+	doc.Detectors = []policy.DetectorSpec{{Classes: []string{"badge"}}}
+	s := newStage(t, w, doc)
+	k := s.sit()
+	for _, badge := range []string{"BADGE-123456", "before-BADGE-654321-after"} {
+		out, err := k.do(w.Actions.Print(badge))
+		if err != nil || contains(out, badge) || !contains(out, "redacted") {
+			t.Errorf("the client read %q, %v", out, err)
+		}
+	}
+	for _, ev := range s.events() {
+		if contains(ev.Text, "BADGE-123456") || contains(ev.Text, "BADGE-654321") {
+			t.Errorf("event %d (%s) has %q", ev.Index, ev.Type, ev.Text)
+		}
+	}
+}

@@ -51,12 +51,12 @@ func (t *Terminal) designate(middle, b byte) {
 		t.cur.sets[middle-'('] = b == '0'
 	case '#':
 		if b == '8' {
-			full := &line{cells: make([]Cell, t.cols), shared: true}
+			t.edits++
+			full := &line{cells: make([]Cell, t.cols), shared: true, id: t.edits}
 			fill(full.cells, Cell{char: 'E', Width: 1})
 			for y := range t.lines {
 				t.lines[y] = full
 			}
-			t.touch(0, t.rows)
 			t.top, t.below = 0, t.rows
 			t.cur.x, t.cur.y, t.cur.wrap = 0, 0, false
 		}
@@ -127,7 +127,6 @@ func (t *Terminal) scroll(top, below, n int) {
 	for i := range in {
 		in[i] = empty
 	}
-	t.touch(top, below)
 }
 
 // keep keeps a row that leaves for the next that is needed.

@@ -161,7 +161,6 @@ func (t *Terminal) privateMode(mode int, on bool) {
 	switch mode {
 	case 5: // DECSCNM
 		t.modes.reverse = on
-		t.touch(0, t.rows)
 	case 6: // DECOM
 		t.cur.origin = on
 		t.goTo(0, 0)
@@ -199,5 +198,4 @@ func (t *Terminal) alternate(on, withCursor bool) {
 			t.restore(t.left)
 		}
 	}
-	t.touch(0, t.rows)
 }

@@ -5,7 +5,6 @@ func (t *Terminal) erase(y, from, to int) {
 	if from == 0 && to == t.cols {
 		t.keep(t.lines[y])
 		t.lines[y] = t.erasedLine()
-		t.touched[y] = true
 		return
 	}
 	cells := t.edit(y)

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"bytes"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -9,71 +10,71 @@ import (
 // Pattern is a text to look for on rows. Where it has no capital letter, case
 // does not count.
 type Pattern struct {
-	text string
-	fold bool
+	bytes []byte
+	fold  bool
 }
 
 // NewPattern makes a pattern. An empty one matches nothing.
 func NewPattern(text string) Pattern {
 	fold := strings.IndexFunc(text, unicode.IsUpper) < 0
-	return Pattern{text: text, fold: fold}
+	return Pattern{bytes: []byte(text), fold: fold}
 }
 
 // Matches tells the columns on a row at which the pattern stands.
 func (t *Terminal) Matches(y int, p Pattern) []Span {
-	if p.text == "" || y < 0 || y >= t.rows {
+	if len(p.bytes) == 0 || y < 0 || y >= t.rows {
 		return nil
 	}
-	var b strings.Builder
+	row := t.scratch[:0]
 	for i := range t.lines[y].cells {
-		if c := &t.lines[y].cells[i]; c.Width > 0 {
-			b.WriteString(p.folded(t.text(c)))
-		}
+		row = t.appendFolded(row, &t.lines[y].cells[i], p.fold)
 	}
-	row := b.String()
+	t.scratch = row
 	var out []Span
 	for at := 0; ; {
-		i := strings.Index(row[at:], p.text)
+		i := bytes.Index(row[at:], p.bytes)
 		if i < 0 {
 			return out
 		}
 		from := at + i
-		at = from + len(p.text)
+		at = from + len(p.bytes)
 		out = append(out, Span{t.column(y, p, from), t.column(y, p, at)})
 	}
 }
 
-// folded gives a text in the case in which it is compared. Letters whose lower
-// case is longer stay as they are.
-func (p Pattern) folded(s string) string {
-	if !p.fold {
-		return s
-	}
-	if len(s) == 1 {
-		if c := s[0]; c >= 'A' && c <= 'Z' {
-			return string(rune(c + 'a' - 'A'))
+// appendFolded adds what stands in a cell, in the case in which it is compared.
+func (t *Terminal) appendFolded(dst []byte, c *Cell, fold bool) []byte {
+	switch {
+	case c.Width == 0:
+		return dst
+	case c.char >= firstNumber:
+		text := t.clusters[c.char-firstNumber]
+		if fold {
+			text = strings.ToLower(text)
 		}
-		return s
+		return append(dst, text...)
+	case !fold:
+		return utf8.AppendRune(dst, c.char)
+	case c.char < utf8.RuneSelf:
+		if c.char >= 'A' && c.char <= 'Z' {
+			return append(dst, byte(c.char)+'a'-'A')
+		}
+		return append(dst, byte(c.char))
 	}
-	return strings.ToLower(s)
+	return utf8.AppendRune(dst, unicode.ToLower(c.char))
 }
 
 // column is the column at which byte n of a row's text stands.
 func (t *Terminal) column(y int, p Pattern, n int) int {
 	cells := t.lines[y].cells
 	for x := range cells {
-		c := &cells[x]
-		if c.Width == 0 {
+		if cells[x].Width == 0 {
 			continue
 		}
 		if n <= 0 {
 			return x
 		}
-		if c.char < utf8.RuneSelf {
-			n--
-			continue
-		}
-		n -= len(p.folded(t.text(c)))
+		n -= len(t.appendFolded(nil, &cells[x], p.fold))
 	}
 	return len(cells)
 }

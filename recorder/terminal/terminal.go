@@ -39,9 +39,10 @@ type Terminal struct {
 	last     rune // for REP
 	clusters []string
 	index    map[string]rune // of clusters; made when needed
-	touched  []bool          // rows changed since ClearTouched
+	edits    uint64          // counts changes of rows
 	empty    *line           // a row of erased cells, which many rows share
 	spare    *line           // a row that nothing shows any more
+	scratch  []byte
 }
 
 // line is one row. A shared one belongs to a clone too and is copied before it
@@ -49,6 +50,7 @@ type Terminal struct {
 type line struct {
 	cells  []Cell
 	shared bool
+	id     uint64 // of the latest change
 }
 
 // cursor is what DECSC saves.
@@ -70,7 +72,7 @@ type modes struct {
 // New makes an empty terminal. Sizes are brought between 1 and the bounds.
 func New(cols, rows int) *Terminal {
 	cols, rows = bound(cols, MaxCols), bound(rows, MaxRows)
-	t := &Terminal{cols: cols, rows: rows, touched: make([]bool, rows)}
+	t := &Terminal{cols: cols, rows: rows}
 	t.reset()
 	return t
 }
@@ -87,7 +89,6 @@ func (t *Terminal) reset() {
 	t.modes = modes{wrap: true}
 	t.last = 0
 	t.resetTabs()
-	t.touch(0, t.rows)
 }
 
 func (t *Terminal) blankLines() []*line {
@@ -104,7 +105,8 @@ func (t *Terminal) blankLines() []*line {
 func (t *Terminal) erasedLine() *line {
 	c := t.erased()
 	if t.empty == nil || t.empty.cells[0] != c {
-		t.empty = &line{cells: make([]Cell, t.cols), shared: true}
+		t.edits++
+		t.empty = &line{cells: make([]Cell, t.cols), shared: true, id: t.edits}
 		fill(t.empty.cells, c)
 	}
 	return t.empty
@@ -130,17 +132,9 @@ func (t *Terminal) Size() (cols, rows int) { return t.cols, t.rows }
 // may stand behind a character that was just written.
 func (t *Terminal) Cursor() (x, y int, visible bool) { return t.cur.x, t.cur.y, t.cur.visible }
 
-// Touched tells whether a row may have changed since ClearTouched.
-func (t *Terminal) Touched(y int) bool { return y >= 0 && y < len(t.touched) && t.touched[y] }
-
-// ClearTouched makes no row count as changed.
-func (t *Terminal) ClearTouched() { clear(t.touched) }
-
-func (t *Terminal) touch(from, to int) {
-	for y := from; y < to; y++ {
-		t.touched[y] = true
-	}
-}
+// RowID is a number that stays the same while a row does, also where it moves
+// to another place on the screen.
+func (t *Terminal) RowID(y int) uint64 { return t.lines[y].id }
 
 // Clone makes a terminal in the same state. It costs little: rows are shared
 // until one of both changes them. Neither needs to know of the other afterwards,
@@ -154,10 +148,10 @@ func (t *Terminal) Clone() *Terminal {
 	if c.onAlt {
 		c.lines = c.alt
 	}
-	c.tabs, c.touched = slices.Clone(t.tabs), slices.Clone(t.touched)
+	c.tabs = slices.Clone(t.tabs)
 	c.clusters = t.clusters[:len(t.clusters):len(t.clusters)]
 	t.clusters = c.clusters
-	c.index, c.spare = nil, nil
+	c.index, c.spare, c.scratch = nil, nil, nil
 	return &c
 }
 
@@ -184,7 +178,8 @@ func (t *Terminal) edit(y int) []Cell {
 		l = own
 		t.lines[y] = l
 	}
-	t.touched[y] = true
+	t.edits++
+	l.id = t.edits
 	return l.cells
 }
 
@@ -206,8 +201,6 @@ func (t *Terminal) Resize(cols, rows int) {
 	}
 	t.saved.x, t.saved.y, t.saved.wrap = min(t.saved.x, cols-1), min(t.saved.y, rows-1), false
 	t.top, t.below = 0, rows
-	t.touched = make([]bool, rows)
-	t.touch(0, rows)
 	t.resetTabs()
 }
 
@@ -216,7 +209,8 @@ func (t *Terminal) fit(old []*line, c *cursor) []*line {
 	gone := max(0, c.y-t.rows+1)
 	out := make([]*line, t.rows)
 	for y := range out {
-		out[y] = &line{cells: make([]Cell, t.cols)}
+		t.edits++
+		out[y] = &line{cells: make([]Cell, t.cols), id: t.edits}
 		fill(out[y].cells, blank)
 		if gone+y >= len(old) {
 			continue

@@ -106,13 +106,19 @@ func TestForwards(t *testing.T) {
 	if got := w.run([]byte("through"), "ssh", "-F", config, "-W", fmt.Sprintf("127.0.0.1:%d", echo), "web-1.hoop"); got.out != "hello through" {
 		t.Errorf("-W: %+v", got)
 	}
+	want := int64(len("hello local") + len("hello through"))
 	var bytes int64
-	for _, ev := range w.events.of(recorder.ActionFinished) {
-		bytes += ev.Bytes
+	for range 100 { // the end of a forward is recorded after its client has read it
+		bytes = 0
+		for _, ev := range w.events.of(recorder.ActionFinished) {
+			bytes += ev.Bytes
+		}
+		if bytes == want {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
-	if want := int64(len("hello local") + len("hello through")); bytes != want {
-		t.Errorf("recorded %d bytes of forwards, want %d", bytes, want)
-	}
+	t.Errorf("recorded %d bytes of forwards, want %d", bytes, want)
 }
 
 func TestARefusedForwardSaysWhy(t *testing.T) {

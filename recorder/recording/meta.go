@@ -67,13 +67,15 @@ type Chunk struct {
 }
 
 // Command is a line that was typed into a shell, as far as the screen tells.
+// Whoever can print to the screen can make one up.
 type Command struct {
-	Time time.Duration `json:"-"` // since the start, when it was entered
-	Text string        `json:"command"`
-	// Derived is set where the text was read off the screen; a shell with OSC
-	// 133 marks says by itself where its command begins and ends.
-	Derived bool `json:"derived,omitempty"`
-	Exit    *int `json:"exit,omitempty"` // where the shell told
+	Time    time.Duration `json:"-"` // since the start, when it was entered
+	Text    string        `json:"command"`
+	Derived bool          `json:"derived"` // always: nothing else knows what a shell ran
+	// Marks is set where the shell itself told, by OSC 133, where its command
+	// begins and ends.
+	Marks bool `json:"marks,omitempty"`
+	Exit  *int `json:"exit,omitempty"` // where the shell told
 }
 
 // Hooks are called while a recording is written, by one goroutine at a time

@@ -224,7 +224,7 @@ func (p *tape) keep(t *testing.T, name string) {
 	var last time.Duration
 	for _, ev := range p.events {
 		at := ev.Time.Truncate(time.Microsecond)
-		lines = appendEvent(lines, at-last, ev.Code, ev.Data)
+		lines = appendEvent(lines, at-last, ev.Code, []byte(ev.Data))
 		last = at
 	}
 	compress(t, filepath.Join(tapes, name+suffix+".gz"), lines)

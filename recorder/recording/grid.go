@@ -70,6 +70,8 @@ type grid struct {
 	from, to       int  // the rows that scroll, to excluded
 	savedX, savedY int
 	last           rune // for REP
+
+	gone func(*row) // told of each row that leaves the screen at its top; may be nil
 }
 
 // The largest screen that is followed. It bounds memory.
@@ -85,10 +87,12 @@ func newGrid(cols, rows int) *grid {
 
 func (g *grid) cursor() place { return place{g.top + g.y, g.x} }
 
-// resize keeps the cursor's line in sight. Lines are not wrapped anew.
+// resize keeps the cursor's line in sight. Lines are not wrapped anew; what a
+// narrower screen does not show of them stays until it is erased.
 func (g *grid) resize(cols, rows int) {
 	cols, rows = min(cols, maxCols), min(rows, maxRows)
 	if over := g.y - rows + 1; over > 0 {
+		g.leave(over)
 		g.rows = g.rows[over:]
 		g.top += over
 		g.y -= over
@@ -97,11 +101,6 @@ func (g *grid) resize(cols, rows int) {
 		g.rows = append(g.rows, row{})
 	}
 	g.rows = append([]row(nil), g.rows[:rows]...)
-	for i := range g.rows {
-		if r := &g.rows[i]; len(r.cells) > cols {
-			r.cells = r.cells[:cols]
-		}
-	}
 	g.cols, g.from, g.to, g.full = cols, 0, rows, false
 	g.x = min(g.x, cols-1)
 }
@@ -216,8 +215,19 @@ func (g *grid) up() {
 func (g *grid) scroll(n int) {
 	if g.from == 0 && n > 0 {
 		g.top += min(n, g.to)
+		g.leave(min(n, g.to))
 	}
 	g.shift(g.from, n)
+}
+
+// leave tells of the first n rows.
+func (g *grid) leave(n int) {
+	if g.gone == nil {
+		return
+	}
+	for i := range g.rows[:n] {
+		g.gone(&g.rows[i])
+	}
 }
 
 // shift moves rows from at until the region's end up by n, or down.

@@ -26,7 +26,7 @@ type Meta struct {
 	Cols int `json:"-"`
 	Rows int `json:"-"`
 	// Cap bounds the output that is kept, in bytes; 0 for all of it. What is
-	// beyond is counted and hashed.
+	// beyond is counted.
 	Cap int64 `json:"cap,omitempty"`
 }
 
@@ -50,7 +50,7 @@ type Summary struct {
 	Bytes    int64         // of the file
 	SHA256   string        // of the file, in hexadecimal
 	Output   int64         // bytes of output, as shown, with those that are not kept
-	Shown    string        // SHA-256 of all output as shown, in hexadecimal
+	Shown    string        // SHA-256 of the output as shown, up to Meta.Cap, in hexadecimal
 	Omitted  int64         // bytes of output beyond Meta.Cap
 	Duration time.Duration // from start to end
 	Events   int64

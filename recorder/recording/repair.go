@@ -70,7 +70,7 @@ func endLost(path string) (ended bool, err error) {
 		return false, err
 	}
 	end := Note{End: &End{Reason: "the broker was killed", Lost: true, Cut: info.Size() - whole}}
-	lines := appendEvent(nil, 0, CodeMark, "the recording ends here: the broker was killed")
+	lines := appendEvent(nil, 0, CodeMark, []byte("the recording ends here: the broker was killed"))
 	lines = appendNote(lines, 0, &end)
 	if err := f.Truncate(whole); err != nil {
 		return false, err

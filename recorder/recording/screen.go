@@ -70,7 +70,7 @@ func (s *screen) escape(c byte) {
 		g.up()
 	case 'c':
 		s.grid = s.main
-		s.grid.eraseAll()
+		s.grid.eraseDisplay(2)
 		s.grid.move(0, 0)
 		s.grid.from, s.grid.to = 0, len(s.grid.rows)
 	}
@@ -123,11 +123,11 @@ func (g *grid) edit(c byte, q *parser) {
 	case 'K':
 		switch q.param(0, 0) {
 		case 0:
-			r.erase(g.x, g.cols)
+			r.erase(g.x, maxCols)
 		case 1:
 			r.erase(0, g.x+1)
 		case 2:
-			r.erase(0, g.cols)
+			r.erase(0, maxCols)
 		}
 	case 'X':
 		r.erase(g.x, min(g.x+n, g.cols))
@@ -171,17 +171,25 @@ func (g *grid) repeat(n int) {
 func (g *grid) eraseDisplay(how int) {
 	switch how {
 	case 0:
-		g.rows[g.y].erase(g.x, g.cols)
+		g.rows[g.y].erase(g.x, maxCols)
 		clearRows(g.rows[g.y+1:])
 	case 1:
 		clearRows(g.rows[:g.y])
 		g.rows[g.y].erase(0, g.x+1)
 	case 2:
-		g.eraseAll()
+		g.leave(g.used())
+		clearRows(g.rows)
 	}
 }
 
-func (g *grid) eraseAll() { clearRows(g.rows) }
+// used gives how many rows there are down to the last that is not blank.
+func (g *grid) used() int {
+	n := len(g.rows)
+	for n > 0 && len(g.rows[n-1].cells) == 0 {
+		n--
+	}
+	return n
+}
 
 // insert moves the cells from at on to the right by n.
 func (r *row) insert(at, n, cols int) {

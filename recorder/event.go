@@ -50,6 +50,7 @@ const (
 	RecordingStarted Type = "recording.started" // written before anything is shown
 	RecordingChunk   Type = "recording.chunk"   // the hash of what the file got since the chunk before
 	RecordingEnded   Type = "recording.ended"   // the hash of the whole file
+	RecordingRead    Type = "recording.read"    // its principal was given what it holds
 	CommandDerived   Type = "command.derived"   // read off the screen of a shell: what a person typed, as far as it shows
 
 	ApprovalRequested Type = "approval.requested" // somebody waits for an answer

@@ -15,6 +15,7 @@ import (
 	"hoop/policy"
 	"hoop/policy/sql"
 	"hoop/recorder"
+	"hoop/recorder/recording"
 	"hoop/tunnel"
 )
 
@@ -39,6 +40,8 @@ type Handler struct {
 	Analyzer Analyzer
 	Tunnels  *tunnel.Server
 	Recorder broker.Recorder
+	// Recordings holds what terminals showed.
+	Recordings *recording.Store
 	// Approvals is where approvals are answered.
 	Approvals *approval.Desk
 	Info      func() Info
@@ -69,6 +72,8 @@ func (h *Handler) Routes() http.Handler {
 	mux.HandleFunc("GET /v1/sessions", h.as(h.sessions))
 	mux.HandleFunc("GET /v1/sessions/{id}", h.as(h.session))
 	mux.HandleFunc("POST /v1/sessions/{id}/end", h.as(h.endSession))
+	mux.HandleFunc("GET /v1/sessions/{id}/recordings", h.as(h.recordings))
+	mux.HandleFunc("GET /v1/sessions/{id}/recordings/{action}", h.as(h.recording))
 	mux.HandleFunc("POST /v1/explain", h.as(h.explain))
 	mux.HandleFunc("POST /v1/discover", h.as(h.discover))
 	mux.HandleFunc("GET /v1/approvals", h.as(h.approvals))

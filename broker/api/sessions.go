@@ -52,10 +52,8 @@ func (h *Handler) may(l *identity.Caller, verb string) bool {
 }
 
 func (h *Handler) session(w http.ResponseWriter, r *http.Request, l *identity.Caller) {
-	s, statements, err := h.History.Session(r.PathValue("id"))
-	if err != nil || (s.Principal == nil || s.Principal.ID != l.Principal.ID) && !h.may(l, "audit.read") {
-		h.fail(w, &Error{Status: http.StatusNotFound, Code: CodeNotFound, Message: "there is no session " + r.PathValue("id"),
-			Hint: "hoop sessions list shows those you may read"})
+	s, statements, ok := h.readable(w, r, l)
+	if !ok {
 		return
 	}
 	out := SessionDetail{Session: describeSession(s, h.live()), ActionList: make([]Action, 0, len(statements))}
@@ -63,6 +61,19 @@ func (h *Handler) session(w http.ResponseWriter, r *http.Request, l *identity.Ca
 		out.ActionList = append(out.ActionList, describeAction(&statements[i]))
 	}
 	h.answer(w, out)
+}
+
+// readable gives the session that the path names where the caller may read it:
+// one's own, or anybody's for one whom policy allows the verb "audit.read".
+// Where not, the answer is written.
+func (h *Handler) readable(w http.ResponseWriter, r *http.Request, l *identity.Caller) (*recorder.SessionInfo, []recorder.Statement, bool) {
+	s, statements, err := h.History.Session(r.PathValue("id"))
+	if err != nil || (s.Principal == nil || s.Principal.ID != l.Principal.ID) && !h.may(l, "audit.read") {
+		h.fail(w, &Error{Status: http.StatusNotFound, Code: CodeNotFound, Message: "there is no session " + r.PathValue("id"),
+			Hint: "hoop sessions list shows those you may read"})
+		return nil, nil, false
+	}
+	return s, statements, true
 }
 
 // endSession ends a live session: one's own, or anybody's for one whom policy

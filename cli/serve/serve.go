@@ -296,7 +296,7 @@ func (i *Instance) newHandler() *api.Handler {
 	return &api.Handler{
 		Broker: i.broker, Logins: i.logins, Verifier: i.verifier.Load, History: recorder.NewReader(AuditDir(i.config.Load())),
 		LoginTTL:  func() time.Duration { return i.config.Load().Ident.LoginTTL.Or(time.Hour) },
-		Approvals: i.desk, Analyzer: i.analyzer, Tunnels: i.tunnels, Recorder: i.recorder, Info: i.info,
+		Approvals: i.desk, Analyzer: i.analyzer, Tunnels: i.tunnels, Recorder: i.recorder, Recordings: i.casts, Info: i.info,
 		User:   func(name string) string { return i.config.Load().Credentials[name].User },
 		Health: i.recorder.Health, Logger: i.log, Base: i.base,
 	}

@@ -10,7 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,8 +21,12 @@ import (
 
 var update = flag.Bool("update", false, "record the casts anew")
 
-// casts is where the recordings of real programs are kept.
-const casts = "../../testdata/casts"
+// casts is where recordings of real programs are kept, and tapes what real
+// shells and their users said.
+const (
+	casts = "../../testdata/casts"
+	tapes = "../../testdata/casts/tapes"
+)
 
 // act is what the user of a terminal does: type, or give it another size.
 type act struct {
@@ -34,6 +40,7 @@ type script struct {
 	run        string // by a shell, in a process namespace of its own
 	cols, rows uint16
 	acts       []act
+	shell      bool // commands are derived from it
 }
 
 func keys(all ...string) []act {
@@ -50,26 +57,48 @@ func typed(text string) []act { return keys(strings.Split(text, "")...) }
 func scripts() []script {
 	return []script{
 		{name: "vim", run: "exec vim -u NONE -i NONE -n -c 'syntax on' notes.txt", cols: 80, rows: 24, acts: join(
-			keys("i"), typed("A new first line\r"), keys("\x1b", "5j", "dd", "p", "\x06", "\x06", "\x02", "/seven", "\r", "n"),
-			[]act{{cols: 100, rows: 30}}, keys(":vsplit\r", ":set number\r", "G", "gg", "o"), typed("漢字 and 👩‍🚀 here"),
-			[]act{{keys: "\x1b"}, {cols: 60, rows: 20}}, keys("u", ":%s/line/LINE/g\r", ":wq\r", ":q\r"))},
+			keys("", "i"), typed("A new first line\r"), keys("\x1b", "5j", "dd", "p", "\x06", "\x06", "\x02", "/seven", "\r", "n"),
+			resized(100, 30), keys(":vsplit\r", ":set number\r", "G", "gg", "o"), typed("漢字 and 👩‍🚀 here"),
+			keys("\x1b"), resized(60, 20), keys("u", ":%s/line/LINE/g\r", ":wq\r", ":q\r"))},
 		{name: "htop", run: "sleep 60 & sleep 60 & yes >/dev/null & exec htop -d 5", cols: 100, rows: 30, acts: join(
-			keys("", "", "\x1b[B", "\x1b[B", "", "t", "", "I"), []act{{cols: 80, rows: 24}}, keys("", "\x1b[15~", "", "/", "sleep", "\r", "", "q"))},
+			keys("", "", "\x1b[B", "\x1b[B", "", "t", "", "I"), resized(80, 24), keys("", "\x1b[15~", "", "/", "sleep", "\r", "", "q"))},
 		{name: "top", run: "sleep 60 & yes >/dev/null & exec top -d 0.5", cols: 80, rows: 24, acts: keys("", "", "1", "", "c", "", "q")},
 		{name: "less", run: "exec less -S notes.txt", cols: 80, rows: 24, acts: join(
-			keys(" ", " ", "b", "j", "j", "k", "/nine", "\r", "n", "N"), []act{{cols: 70, rows: 18}}, keys("G", "g", "-S\r", "\x1b[C", "q"))},
-		{name: "bash", run: "exec bash --norc --noprofile -i", cols: 80, rows: 24, acts: join(
+			keys("", " ", " ", "b", "j", "j", "k", "/nine", "\r", "n", "N"), resized(70, 18), keys("G", "g", "-S\r", "\x1b[C", "q"))},
+		{name: "bash", run: "exec bash --norc --noprofile -i", cols: 80, rows: 24, shell: true, acts: join(
 			keys(""), typed("echo hello wrold"), keys("\x7f", "\x7f", "\x7f", "\x7f", "\x7f"), typed("world"), keys("\r"),
-			typed("echo 漢字かな交じり文 한국어 👩‍👩‍👧‍👦 🏳️‍🌈 é"), keys("\r"), typed("ls -la"), keys("\r"),
-			keys("cat notes.txt\r"), typed("read -s -p 'Password: ' x"), keys("\r"), typed("hunter2"), keys("\r"),
-			keys("\x1b[A", "\x1b[A", "\x1b[A", "\r"), keys("\x12", "wor", "\r"), typed("cat no"), keys("\t", "\r"),
+			typed("echo 漢字かな交じり文 한국어 👩‍👩‍👧‍👦 🏳️‍🌈 é"), keys("\r"), typed("ls -a"), keys("\r"),
+			keys("cat notes.txt\r"), typed("read -s -p 'Password: ' x; echo"), keys("\r"), typed("hunter2"), keys("\r"),
+			keys("\x1b[A", "\x1b[A", "\x1b[A", "\r"), keys("\x12", "wor", "\x12", "\r"), typed("cat no"), keys("\t", "\r"),
 			keys("printf '\\033[38;2;255;100;0mtrue\\033[0m \\033[7mcolour\\033[0m\\n'\r"),
 			typed("for i in 1 2 3; do"), keys("\r"), typed("echo line $i; done"), keys("\r"),
 			typed("echo a command that is longer than the terminal is wide, so that it goes on in the next row of it"), keys("\r"),
-			[]act{{cols: 60, rows: 15}}, typed("seq 1 30"), keys("\r"), keys("less notes.txt\r", " ", "q"), typed("sleep 9"), keys("\r", "\x03"),
-			typed("wrong"), keys("\x15"), typed("exit 7"), keys("\r"))},
+			typed("echo middle"), keys("\x1b[D", "\x1b[D", "\x1b[D"), typed("XY"), keys("\x01", "\x1b[C"), typed("Z"), keys("\x7f", "\r"),
+			typed("mkdir no1 no2"), keys("\r"), typed("ls no"), keys("\t\t", "1", "\r"), // the list moves the prompt
+			resized(60, 15), typed("seq 1 30"), keys("\r"), keys("less notes.txt\r", " ", "q"), typed("sleep 9"), keys("\r", "\x03"),
+			typed("sleep 1"), keys("\recho ahead\r", "", ""), keys("\x1b[200~echo one\necho two\x1b[201~", "\r"),
+			typed("wrong"), keys("\x15"), typed("clear"), keys("\r"), typed("exit 7"), keys("\r"))},
+		{name: "zsh", run: "PS1='web-1 %# ' exec zsh -f -i", cols: 80, rows: 24, shell: true, acts: join(
+			keys(""), typed("PS1='web-1 %# '"), keys("\r"), typed("echo hello"), keys("\r"), typed("ls no"), keys("\t", "\r"),
+			keys("\x1b[A", "\x1b[A", "\r"), typed("read -s x"), keys("\r"), typed("hunter2"), keys("\r"), typed("for i in 1 2; do"), keys("\r"),
+			typed("echo $i; done"), keys("\r"), typed("echo 漢字 a command that is longer than the terminal is wide, so that it goes on in the next row"), keys("\r"),
+			typed("exit"), keys("\r"))},
+		{name: "fish", run: "XDG_CONFIG_HOME=$PWD/.c XDG_DATA_HOME=$PWD/.d exec fish --no-config -i -C 'function fish_prompt; echo -n \"web-1> \"; end; function fish_title; end'", cols: 80, rows: 24, shell: true, acts: join(
+			keys("", "", ""), typed("echo hello"), keys("\r"), typed("cat no"), keys("\t", "\r"), typed("echo hel"), keys("\x1b[C", "\r"),
+			typed("read -s x"), keys("\r"), typed("hunter2"), keys("\r"), typed("exit"), keys("\r"))},
+		{name: "marks", run: "exec bash --rcfile marks.sh -i", cols: 80, rows: 24, shell: true, acts: join(
+			keys(""), typed("echo hello"), keys("\r"), typed("false"), keys("\r"), keys("\r"), typed("for i in 1 2; do"), keys("\r"), typed("echo $i"), keys("\r"), typed("done"), keys("\r"),
+			typed("cat"), keys("\r"), typed("a line for cat"), keys("\r", "\x04"), typed("sh -c 'exit 3'"), keys("\r"), typed("exit"), keys("\r"))},
 	}
 }
+
+// marks has bash write OSC 133 marks.
+const marks = `PS1='\[\e]133;A\a\]web-1 \$ \[\e]133;B\a\]'
+PS0='\[\e]133;C\a\]'
+PROMPT_COMMAND='printf "\033]133;D;%s\a" $?'
+`
+
+func resized(cols, rows uint16) []act { return []act{{cols: cols, rows: rows}} }
 
 func join(parts ...[]act) []act {
 	var out []act
@@ -100,68 +129,76 @@ func TestRecordCasts(t *testing.T) {
 	}
 }
 
+// tape is all that passed between a program and its user, in order, with every
+// key: what a Writer is given, not what it writes.
+type tape struct {
+	mu     sync.Mutex
+	start  time.Time
+	header Header
+	events []Event
+}
+
+func (p *tape) add(code byte, data string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.events = append(p.events, Event{Time: time.Since(p.start), Code: code, Data: data})
+}
+
 func record(t *testing.T, sc script) {
 	home := t.TempDir()
 	if err := os.WriteFile(filepath.Join(home, "notes.txt"), []byte(notes()), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(home, "marks.sh"), []byte(marks), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", sc.run)
 	cmd.Dir = home
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "TERM=xterm-256color", "LANG=C.UTF-8", "PS1=web-1 \\$ ", "HISTFILE=/dev/null", "HOME=/"}
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "TERM=xterm-256color", "LANG=C.UTF-8", "PS1=web-1 \\$ ", "HISTFILE=/dev/null", "HOME=/nowhere"}
 	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: sc.cols, Rows: sc.rows})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := open(t)
-	w, err := s.Create(Meta{Session: sc.name, Action: 1, Connection: "web-1", Protocol: "ssh", Principal: "alice", Verb: "ssh.shell",
-		PTY: true, Term: "xterm-256color", Cols: int(sc.cols), Rows: int(sc.rows)}, Hooks{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := &tape{start: time.Now(), header: Header{Cols: int(sc.cols), Rows: int(sc.rows)}}
 	shown := make(chan struct{}, 1)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		var whole runes // a tape is UTF-8 too
 		for buf := make([]byte, 4096); ; {
 			n, err := tty.Read(buf)
 			if err != nil {
 				return
 			}
-			if err := w.Output(buf[:n]); err != nil {
-				t.Error(err)
-			}
+			joint, rest := whole.split(buf[:n])
+			p.add(CodeOutput, string(joint)+string(rest))
 			signal(shown)
 		}
 	}()
 	for _, a := range sc.acts {
-		perform(t, w, tty, a)
+		perform(t, p, tty, a)
 		calm(shown)
 	}
 	<-ended
-	status := 0
-	if err := cmd.Wait(); err != nil {
-		status = cmd.ProcessState.ExitCode()
-	}
-	if err := w.Exit(status); err != nil {
-		t.Error(err)
-	}
-	if _, err := w.Close("closed by the client"); err != nil {
+	if err := cmd.Wait(); err != nil && cmd.ProcessState.ExitCode() < 0 {
 		t.Fatal(err)
 	}
-	keep(t, s, sc.name)
+	p.add(CodeExit, fmt.Sprint(cmd.ProcessState.ExitCode()))
+	if sc.shell {
+		p.keep(t, sc.name)
+	}
+	compress(t, filepath.Join(casts, sc.name+suffix+".gz"), play(t, sc.name, p))
 }
 
-func perform(t *testing.T, w *Writer, tty *os.File, a act) {
+func perform(t *testing.T, p *tape, tty *os.File, a act) {
 	if a.cols > 0 {
-		err := pty.Setsize(tty, &pty.Winsize{Cols: a.cols, Rows: a.rows})
-		if err := errors.Join(err, w.Resize(int(a.cols), int(a.rows))); err != nil {
+		p.add(CodeResize, fmt.Sprintf("%dx%d", a.cols, a.rows))
+		if err := pty.Setsize(tty, &pty.Winsize{Cols: a.cols, Rows: a.rows}); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if err := w.Input([]byte(a.keys)); err != nil {
-		t.Fatal(err)
-	}
+	p.add(CodeInput, a.keys)
 	if _, err := io.WriteString(tty, a.keys); err != nil {
 		t.Fatal(err)
 	}
@@ -178,12 +215,68 @@ func calm(shown <-chan struct{}) {
 	}
 }
 
-// keep writes the recording compressed, without a time that changes.
-func keep(t *testing.T, s *Store, name string) {
+// keep writes the tape in the form of a recording.
+func (p *tape) keep(t *testing.T, name string) {
+	lines, err := encodeHeader(&Meta{Session: name, Cols: p.header.Cols, Rows: p.header.Rows, Start: p.start})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last time.Duration
+	for _, ev := range p.events {
+		at := ev.Time.Truncate(time.Microsecond)
+		lines = appendEvent(lines, at-last, ev.Code, []byte(ev.Data))
+		last = at
+	}
+	compress(t, filepath.Join(tapes, name+suffix+".gz"), lines)
+}
+
+// play gives the recording that a Writer makes of a tape.
+func play(t testing.TB, name string, p *tape) []byte {
+	t.Helper()
+	now := p.start
+	s, err := Open(t.TempDir(), Options{Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := s.Create(Meta{Session: name, Action: 1, Connection: "web-1", Protocol: "ssh", Principal: "alice", Verb: "ssh.shell",
+		PTY: true, Term: "xterm-256color", Cols: p.header.Cols, Rows: p.header.Rows}, Hooks{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ev := range p.events {
+		w.mu.Lock() // the flusher looks at the clock too
+		now = p.start.Add(ev.Time)
+		w.mu.Unlock()
+		if err := feed(w, ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Close("closed by the client"); err != nil {
+		t.Fatal(err)
+	}
 	data, err := os.ReadFile(s.path(name, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return data
+}
+
+func feed(w *Writer, ev Event) error {
+	switch ev.Code {
+	case CodeOutput:
+		return w.Output([]byte(ev.Data))
+	case CodeInput:
+		return w.Input([]byte(ev.Data))
+	case CodeResize:
+		cols, rows, err := ev.Size()
+		return errors.Join(err, w.Resize(cols, rows))
+	}
+	status, err := strconv.Atoi(ev.Data)
+	return errors.Join(err, w.Exit(status))
+}
+
+func compress(t *testing.T, path string, data []byte) {
+	t.Helper()
 	var out bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&out, gzip.BestCompression)
 	if _, err := z.Write(data); err != nil {
@@ -192,15 +285,27 @@ func keep(t *testing.T, s *Store, name string) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(casts, name+suffix+".gz"), out.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(path, out.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// loadTape reads what passed between a shell and its user.
+func loadTape(t testing.TB, name string) *tape {
+	t.Helper()
+	h, evs := events(t, bytes.NewReader(decompress(t, filepath.Join(tapes, name+suffix+".gz"))))
+	return &tape{start: h.Start, header: h, events: evs}
 }
 
 // cast gives a recording of a real program.
 func cast(t testing.TB, name string) []byte {
 	t.Helper()
-	f, err := os.Open(filepath.Join(casts, name+suffix+".gz"))
+	return decompress(t, filepath.Join(casts, name+suffix+".gz"))
+}
+
+func decompress(t testing.TB, path string) []byte {
+	t.Helper()
+	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,10 @@
 package recording
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -78,11 +80,12 @@ type End struct {
 	Reason string `json:"reason"`
 	// Lost is set where nobody saw the end: the broker was killed. Then the
 	// rest is unknown, and zero.
-	Lost    bool   `json:"lost,omitempty"`
-	Cut     int64  `json:"cut,omitempty"` // bytes of a torn line that were removed
-	Output  int64  `json:"output"`
-	Shown   string `json:"shown,omitempty"` // SHA-256 of all output
-	Omitted int64  `json:"omitted,omitempty"`
+	Lost    bool    `json:"lost,omitempty"`
+	Seconds float64 `json:"seconds,omitempty"` // from the start to the last event before
+	Cut     int64   `json:"cut,omitempty"`     // bytes of a torn line that were removed
+	Output  int64   `json:"output"`
+	Shown   string  `json:"shown,omitempty"` // SHA-256 of the output, up to the cap
+	Omitted int64   `json:"omitted,omitempty"`
 }
 
 // appendHead begins the line of an event that comes after after.
@@ -102,7 +105,7 @@ func appendHead(b []byte, after time.Duration, code byte) []byte {
 
 // appendEvent writes one line. Of text only what is no UTF-8 is changed: each
 // such byte becomes U+FFFD.
-func appendEvent[T string | []byte](b []byte, after time.Duration, code byte, text T) []byte {
+func appendEvent(b []byte, after time.Duration, code byte, text []byte) []byte {
 	b = appendHead(b, after, code)
 	b = appendString(b, text)
 	return append(b, ']', '\n')
@@ -121,26 +124,41 @@ const hexDigits = "0123456789abcdef"
 // plain tells whether a byte stands in a JSON string as it is (RFC 8259 §7).
 func plain(c byte) bool { return c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' }
 
-func appendString[T string | []byte](b []byte, s T) []byte {
+// plainRun gives how many bytes from i on are plain, eight at a time: recording
+// stands on the way of all output.
+func plainRun(s []byte, i int) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	start := i
+	for ; i+8 <= len(s); i += 8 {
+		x := binary.LittleEndian.Uint64(s[i:])
+		quote, slash := x^(ones*'"'), x^(ones*'\\')
+		// A byte's top bit is set where it is below the space, is one of the two,
+		// or is no ASCII. What a borrow sets besides is looked at again below.
+		if found := ((x - ones*' ') | (quote - ones) | (slash - ones) | x) & tops; found != 0 {
+			i += bits.TrailingZeros64(found) / 8
+			break
+		}
+	}
+	for i < len(s) && plain(s[i]) {
+		i++
+	}
+	return i - start
+}
+
+func appendString(b, s []byte) []byte {
 	b = append(b, '"')
 	start := 0
-	for i := 0; i < len(s); {
+	for i := plainRun(s, 0); i < len(s); i += plainRun(s, i) {
 		c := s[i]
-		if plain(c) {
-			i++
-			continue
-		}
-		width := 1
 		if c >= utf8.RuneSelf {
-			if width = runeWidth(s[i:]); width > 0 {
+			if width := runeWidth(s[i:]); width > 0 {
 				i += width
 				continue
 			}
-			width = 1
 		}
 		b = append(b, s[start:i]...)
 		b = appendEscape(b, c)
-		i += width
+		i++
 		start = i
 	}
 	b = append(b, s[start:]...)
@@ -149,10 +167,8 @@ func appendString[T string | []byte](b []byte, s T) []byte {
 
 // runeWidth gives the length of the rune that s begins with; 0 where it is no
 // UTF-8.
-func runeWidth[T string | []byte](s T) int {
-	var few [utf8.UTFMax]byte
-	n := copy(few[:], s)
-	r, width := utf8.DecodeRune(few[:n])
+func runeWidth(s []byte) int {
+	r, width := utf8.DecodeRune(s)
 	if r == utf8.RuneError && width <= 1 {
 		return 0
 	}

@@ -34,7 +34,7 @@ func (w *Writer) flush() {
 	w.tellCommands()
 	w.tellChunk(false)
 	w.mu.Lock()
-	if cap(lines) <= 2*maxPending && (cap(lines) <= keptBuffer || len(w.buf) > 0) {
+	if cap(lines) <= keptBuffer || len(lines) >= fullBuffer && cap(lines) <= 2*maxPending {
 		w.spare = lines[:0]
 	}
 	w.mu.Unlock()

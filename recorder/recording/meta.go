@@ -26,7 +26,7 @@ type Meta struct {
 	Cols int `json:"-"`
 	Rows int `json:"-"`
 	// Cap bounds the output that is kept, in bytes; 0 for all of it. What is
-	// beyond is counted and hashed.
+	// beyond is counted.
 	Cap int64 `json:"cap,omitempty"`
 }
 
@@ -50,7 +50,7 @@ type Summary struct {
 	Bytes    int64         // of the file
 	SHA256   string        // of the file, in hexadecimal
 	Output   int64         // bytes of output, as shown, with those that are not kept
-	Shown    string        // SHA-256 of all output as shown, in hexadecimal
+	Shown    string        // SHA-256 of the output as shown, up to Meta.Cap, in hexadecimal
 	Omitted  int64         // bytes of output beyond Meta.Cap
 	Duration time.Duration // from start to end
 	Events   int64
@@ -67,13 +67,15 @@ type Chunk struct {
 }
 
 // Command is a line that was typed into a shell, as far as the screen tells.
+// Whoever can print to the screen can make one up.
 type Command struct {
-	Time time.Duration `json:"-"` // since the start, when it was entered
-	Text string        `json:"command"`
-	// Derived is set where the text was read off the screen; a shell with OSC
-	// 133 marks says by itself where its command begins and ends.
-	Derived bool `json:"derived,omitempty"`
-	Exit    *int `json:"exit,omitempty"` // where the shell told
+	Time    time.Duration `json:"-"` // since the start, when it was entered
+	Text    string        `json:"command"`
+	Derived bool          `json:"derived"` // always: nothing else knows what a shell ran
+	// Marks is set where the shell itself told, by OSC 133, where its command
+	// begins and ends.
+	Marks bool `json:"marks,omitempty"`
+	Exit  *int `json:"exit,omitempty"` // where the shell told
 }
 
 // Hooks are called while a recording is written, by one goroutine at a time

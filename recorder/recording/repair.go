@@ -66,11 +66,11 @@ func endLost(path string) (ended bool, err error) {
 		return false, err
 	}
 	last, whole, err := lastLine(f, info.Size())
-	if err != nil || whole == info.Size() && isEnd(last) {
+	if err != nil || whole == info.Size() && endOf(last) != nil {
 		return false, err
 	}
 	end := Note{End: &End{Reason: "the broker was killed", Lost: true, Cut: info.Size() - whole}}
-	lines := appendEvent(nil, 0, CodeMark, "the recording ends here: the broker was killed")
+	lines := appendEvent(nil, 0, CodeMark, []byte("the recording ends here: the broker was killed"))
 	lines = appendNote(lines, 0, &end)
 	if err := f.Truncate(whole); err != nil {
 		return false, err
@@ -101,12 +101,15 @@ func lastLine(f io.ReaderAt, size int64) (line []byte, end int64, err error) {
 	}
 }
 
-// isEnd tells whether a line is the last of a recording.
-func isEnd(line []byte) bool {
+// endOf reads the last line of a recording; nil where it is another.
+func endOf(line []byte) *End {
 	ev, err := parseEvent(line)
 	if err != nil || ev.Code != CodeNote {
-		return false
+		return nil
 	}
 	n, err := ev.Note()
-	return err == nil && n.End != nil
+	if err != nil {
+		return nil
+	}
+	return n.End
 }

@@ -43,7 +43,7 @@ type Writer struct {
 	closed bool
 	last   time.Duration // when the event before was
 	runes  runes
-	shown  hash.Hash // of all output
+	shown  hash.Hash // of the output that is kept
 	sum    Summary
 	fresh  []Command // not told of yet
 	shell  *shell    // derives commands and judges input; nil without a terminal
@@ -95,10 +95,10 @@ func (w *Writer) Output(p []byte) error {
 	if err := w.accept(); err != nil {
 		return err
 	}
-	_, _ = w.shown.Write(p) // never fails
 	before := w.sum.Output
 	w.sum.Output += int64(len(p))
 	if p = w.within(p, before); len(p) > 0 {
+		_, _ = w.shown.Write(p) // never fails
 		joint, rest := w.runes.split(p)
 		w.output(joint)
 		w.output(rest)
@@ -283,7 +283,7 @@ func (w *Writer) append(code byte, text []byte) {
 }
 
 func (w *Writer) event(code byte, text string) {
-	w.buf = appendEvent(w.buf, w.interval(), code, text)
+	w.buf = appendEvent(w.buf, w.interval(), code, []byte(text))
 	w.appended()
 }
 
@@ -329,8 +329,9 @@ func (w *Writer) finish(reason string) {
 	if w.err == nil {
 		w.output(w.runes.flush())
 		w.sum.Shown = hex.EncodeToString(w.shown.Sum(nil))
-		w.note(&Note{End: &End{Reason: reason, Output: w.sum.Output, Shown: w.sum.Shown, Omitted: w.sum.Omitted}})
-		w.sum.Duration = w.last
+		w.sum.Duration = w.elapsed().Truncate(time.Microsecond)
+		w.note(&Note{End: &End{Reason: reason, Seconds: w.sum.Duration.Seconds(), Output: w.sum.Output,
+			Shown: w.sum.Shown, Omitted: w.sum.Omitted}})
 	}
 	w.closed = true
 	w.room.Broadcast()

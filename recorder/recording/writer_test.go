@@ -139,7 +139,7 @@ func drawStep(t *rapid.T) step {
 		return step{cols: rapid.IntRange(1, 300).Draw(t, "cols"), rows: rapid.IntRange(1, 100).Draw(t, "rows")}
 	}
 	text := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{
-		"漢字かな交じり文", "👩‍👩‍👧‍👦🏳️‍🌈", "\x1b[31mred\x1b[0m\r\n", "\x1b]133;A\x07$ ", "\"\\\u2028\x00\x7f", strings.Repeat("x漢", 20000),
+		"漢字かな交じり文", "👩‍👩‍👧‍👦🏳️‍🌈", "\x1b[31mred\x1b[0m\r\n", "\x1b]133;A\x07$ ", "\"\\\u2028\x00\x7f", strings.Repeat("x漢", 9000),
 	})).Draw(t, "text")
 	return step{output: []byte(text)}
 }
@@ -215,13 +215,13 @@ func TestHeaderAndEnd(t *testing.T) {
 	for _, ev := range evs {
 		got = append(got, string(ev.Code)+" "+ev.Data)
 	}
-	end := `h {"end":{"reason":"closed by the client","output":7,"shown":"` + sum.Shown + `"}}`
+	end := `h {"end":{"reason":"closed by the client","seconds":` + fmt.Sprint(sum.Duration.Seconds()) + `,"output":7,"shown":"` + sum.Shown + `"}}`
 	if diff := cmp.Diff([]string{"o Linux\r\n", "m here", `h {"signal":"TERM"}`, "x 143", end}, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// TestCap: what is beyond the cap is counted, hashed and marked once.
+// TestCap: what is beyond the cap is counted, and marked once.
 func TestCap(t *testing.T) {
 	s := open(t)
 	w, err := s.Create(Meta{Session: "abc", Action: 1, Cap: 10}, Hooks{})
@@ -332,4 +332,20 @@ func TestManyWriters(t *testing.T) {
 	if at != sum.Bytes {
 		t.Errorf("the chunks cover %d of %d bytes", at, sum.Bytes)
 	}
+}
+
+// TestPlainRun: eight bytes at a time find what one at a time finds.
+func TestPlainRun(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := rapid.SliceOfN(rapid.OneOf(rapid.ByteRange(' ', '~'), rapid.SampledFrom([]byte("aaaaaaa!\"#[\\]\x1f\x7f\x80\x00\n"))), 0, 40).Draw(t, "bytes")
+		for at := range p {
+			want := at
+			for want < len(p) && plain(p[want]) {
+				want++
+			}
+			if got := plainRun(p, at); got != want-at {
+				t.Fatalf("%q from %d: %d bytes are plain, not %d", p, at, got, want-at)
+			}
+		}
+	})
 }

@@ -47,6 +47,7 @@ type Engine struct {
 	maxChannels int
 	facts       func(string, *policy.SSH)
 	buffers     buffers
+	bulk        bulkBuffers
 }
 
 var _ broker.Engine = (*Engine)(nil)

@@ -63,7 +63,7 @@ func (r *relay) logIn(ctx context.Context, conn net.Conn, forced *ca.Login) (*up
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	up.conn, up.channels, up.requests, err = gossh.NewClientConn(newConn(conn), hostName(r.s.Target, r.s.Connection.Name), conf)
+	up.conn, up.channels, up.requests, err = gossh.NewClientConn(r.e.bulk.newConn(conn), hostName(r.s.Target, r.s.Connection.Name), conf)
 	if err != nil {
 		return nil, err
 	}

@@ -24,13 +24,14 @@ type stdin struct {
 	withdraw context.CancelCauseFunc // of what waits for people; nil where nothing does
 	begun    chan struct{}
 	dst      gossh.Channel
+	typed    func([]byte) // is told all that goes there
 }
 
 func newStdin(c *channel) *stdin { return &stdin{c: c, begun: make(chan struct{})} }
 
 // begin lets input through to the program.
-func (s *stdin) begin(dst gossh.Channel) {
-	s.dst = dst
+func (s *stdin) begin(dst gossh.Channel, typed func([]byte)) {
+	s.dst, s.typed = dst, typed
 	close(s.begun)
 }
 
@@ -42,10 +43,10 @@ func (s *stdin) run() error {
 	case <-s.c.ctx.Done():
 		return nil
 	}
-	_, err := s.dst.Write(s.early)
+	_, err := s.Write(s.early)
 	s.early = nil
 	if err == nil && !eof {
-		err = s.c.r.e.buffers.pour(s.dst, s.c.ch)
+		err = s.c.r.e.buffers.pour(s, s.c.ch)
 	}
 	if err == nil {
 		_ = s.dst.CloseWrite()
@@ -108,4 +109,13 @@ func (s *stdin) interrupt() bool {
 	}
 	s.withdraw(errInterrupted)
 	return true
+}
+
+// Write passes input on.
+func (s *stdin) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	s.typed(p)
+	return s.dst.Write(p)
 }

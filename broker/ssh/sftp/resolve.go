@@ -17,9 +17,8 @@ func (i *Inspector) workFolder(ctx context.Context) (string, error) {
 }
 
 // resolve fills in where the paths of a request lead. The refusal is the
-// target's word that one of them leads nowhere: the target's kernel might think
-// otherwise (OpenSSH's server follows fewer links than Linux), so that nothing
-// must be forwarded.
+// target's word that one of them leads nowhere. Its kernel might think otherwise,
+// since a server may follow fewer links, so that nothing must be forwarded.
 func (i *Inspector) resolve(ctx context.Context, r *request) (*refusal, error) {
 	if r.onOpen {
 		return nil, nil

@@ -5,6 +5,7 @@ import (
 
 	"hoop/broker"
 	"hoop/policy"
+	"hoop/policy/shell"
 )
 
 // begin runs a command, a shell or a subsystem, where policy lets it.
@@ -46,7 +47,7 @@ func (c *channel) start(req *gossh.Request, a *broker.Action, t *broker.Ticket) 
 	}
 	c.begun, c.rec = true, p.rec
 	_ = req.Reply(true, nil)
-	p.run(d)
+	p.run(a.Verb == policy.SSHSFTP, d)
 	return nil
 }
 
@@ -84,7 +85,7 @@ func (c *channel) action(req *gossh.Request) (*broker.Action, string) {
 	switch {
 	case req.Type == "exec":
 		a.Verb = policy.SSHExec
-		c.r.e.facts(e.Command, facts)
+		shell.Describe(e.Command, facts)
 		return a, "command"
 	case e.Command == "sftp":
 		a.Verb, facts.Name = policy.SSHSFTP, e.Command

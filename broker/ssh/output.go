@@ -93,8 +93,8 @@ func (f *filter) flush() error {
 	return f.err
 }
 
-// close lets the rest through: no more will come.
-func (f *filter) close() {
+// Close lets the rest through: no more will come.
+func (f *filter) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.timer.Stop()
@@ -104,6 +104,7 @@ func (f *filter) close() {
 		f.timer.Stop()
 	}
 	f.err = errStopped
+	return nil
 }
 
 // count adds how many values of each class were masked.

@@ -24,7 +24,8 @@ type program struct {
 	ticket  *broker.Ticket
 	rec     *recording.Writer // nil where nothing is recorded
 	filters []*filter
-	fault   error // why hoop ended it; guarded by c.errs.mu
+	outputs sync.WaitGroup // of what goes to the client
+	fault   error          // why hoop ended it; guarded by c.errs.mu
 }
 
 // prepare does what must stand before the target is asked: a program that
@@ -38,8 +39,8 @@ func (c *channel) prepare(a *broker.Action, t *broker.Ticket) (*program, *mask.D
 	if d != nil && a.Verb == policy.SSHExec && speaksBinary(a.Text) {
 		return nil, nil, unmaskable(errBinary)
 	}
-	if a.Verb == policy.SSHSFTP {
-		return nil, nil, &broker.Denial{Code: broker.CodeUnavailable, Message: "SFTP cannot be inspected here", Hint: "scp -O and rsync run as commands"}
+	if a.Verb == policy.SSHSFTP { // each operation stands in the audit log
+		return p, nil, nil
 	}
 	m := recording.Meta{Command: a.Text, Cap: maxRecorded}
 	if c.term != nil {
@@ -53,42 +54,60 @@ func (c *channel) prepare(a *broker.Action, t *broker.Ticket) (*program, *mask.D
 }
 
 // run connects the streams and sees to the program's end.
-func (p *program) run(d *mask.Detectors) {
+func (p *program) run(sftp bool, d *mask.Detectors) {
 	c := p.c
 	c.out.record(p.rec)
 	c.errs.record(p.rec)
-	var outputs sync.WaitGroup
-	for _, s := range []struct {
-		dst *sink
-		src io.Reader
-	}{{&c.out, c.up}, {&c.errs, c.up.Stderr()}} {
-		var dst io.Writer = s.dst
-		var f *filter
-		if d != nil {
-			f = newFilter(s.dst, d, c.term != nil)
-			p.filters = append(p.filters, f)
-			dst = f
-		}
-		outputs.Add(1)
-		c.spawn(func() error {
-			defer outputs.Done()
-			err := c.r.e.buffers.pour(dst, s.src)
-			if f != nil {
-				f.close()
-			}
-			if err != nil {
-				p.fail(err)
-			}
-			return nil
-		})
+	if sftp {
+		p.inspect()
+	} else {
+		p.output(p.masked(&c.out, d), c.up)
+		c.stdin.begin(func(src io.Reader) error { return c.r.e.buffers.pour(p, src) })
 	}
-	c.stdin.begin(c.up, p.typed)
+	p.output(p.masked(&c.errs, d), c.up.Stderr())
 	c.spawn(func() error {
-		outputs.Wait()
+		p.outputs.Wait()
 		<-c.status.closed
 		p.finish()
 		return nil
 	})
+}
+
+// masked puts detectors before a stream to the client.
+func (p *program) masked(dst *sink, d *mask.Detectors) io.WriteCloser {
+	if d == nil {
+		return dst
+	}
+	f := newFilter(dst, d, p.c.term != nil)
+	p.filters = append(p.filters, f)
+	return f
+}
+
+// output carries one stream of the program to the client.
+func (p *program) output(dst io.WriteCloser, src io.Reader) {
+	p.carry(func() error {
+		err := p.c.r.e.buffers.pour(dst, src)
+		_ = dst.Close()
+		return err
+	})
+}
+
+// carry runs what brings output to the client. An error ends the program.
+func (p *program) carry(f func() error) {
+	p.outputs.Add(1)
+	p.c.spawn(func() error {
+		defer p.outputs.Done()
+		if err := f(); err != nil {
+			p.fail(err)
+		}
+		return nil
+	})
+}
+
+// Write passes input on.
+func (p *program) Write(keys []byte) (int, error) {
+	p.typed(keys)
+	return p.c.up.Write(keys)
 }
 
 // typed is told what goes to a terminal.

@@ -67,7 +67,7 @@ func (r *relay) serveSession(ctx context.Context, n gossh.NewChannel) error {
 	r.add(c)
 	defer r.remove(c)
 	c.spawn(func() error { return c.receive(requests) })
-	c.spawn(c.stdin.run)
+	c.spawn(c.stdin.take)
 	if err := r.e.guard(r.s, c.serve); err != nil {
 		r.cancel(err)
 	}

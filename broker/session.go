@@ -133,6 +133,8 @@ type Outcome struct {
 	Rows   int64
 	Bytes  int64          // sent to the client for this action
 	Masked map[string]int // label or detector class → values masked; nil where none
+	SHA256 string         // of what was transferred, in hexadecimal, where somebody looked
+	Reason string         // what else there is to say
 }
 
 // Open decides whether the session may exist, as verb "session.open", and
@@ -286,6 +288,7 @@ func (s *Session) Finish(t *Ticket, o Outcome) {
 	ev := s.event(recorder.ActionFinished)
 	ev.Action, ev.Verb = t.Number, t.Verb
 	ev.Outcome, ev.Code, ev.Rows, ev.Bytes, ev.Masked = o.Result, o.Code, o.Rows, o.Bytes, o.Masked
+	ev.SHA256, ev.Reason = o.SHA256, o.Reason
 	ev.Time = s.deps.Now()
 	ev.DurationUS = ev.Time.Sub(t.Started).Microseconds()
 	_ = s.deps.Recorder.Later(ev) // a broken log is reported by the next Append

@@ -5,6 +5,7 @@ import (
 
 	"hoop/broker"
 	"hoop/policy"
+	"hoop/policy/shell"
 )
 
 // begin runs a command, a shell or a subsystem, where policy lets it.
@@ -19,33 +20,52 @@ func (c *channel) begin(req *gossh.Request) error {
 		c.refuse(req, what, err)
 		return nil
 	}
-	if t.Approved && a.Verb == policy.SSHExec && c.r.secret.Kind == broker.SSHCA {
-		if err := c.pin(a.Text); err != nil {
-			c.r.s.Finish(t, outcome("error", "unavailable"))
-			c.refuse(req, what, err)
-			return nil
-		}
+	if err := c.start(req, a, t); err != nil {
+		c.r.s.Finish(t, outcome("error", "not started"))
+		c.refuse(req, what, err)
 	}
-	up := c.open(req)
-	if up == nil {
-		c.r.s.Finish(t, outcome("error", "unavailable"))
-		return nil
-	}
-	ok, err := up.SendRequest(req.Type, true, req.Payload)
+	return nil
+}
+
+// start runs what was allowed. Its error means that nothing runs, and that the
+// client has not been told.
+func (c *channel) start(req *gossh.Request, a *broker.Action, t *broker.Ticket) error {
+	p, d, err := c.prepare(a, t)
 	if err != nil {
-		c.r.s.Finish(t, outcome("lost", ""))
-		c.refuse(req, what, &broker.Denial{Code: broker.CodeUnavailable, Message: "the target closed the channel", Err: err})
-		return nil
+		return err
+	}
+	ok, err := c.ask(req, a, t)
+	if err != nil {
+		p.close(outcome("error", "not started"))
+		return err
 	}
 	if !ok {
+		p.close(outcome("error", "refused by the target"))
 		c.r.s.Finish(t, outcome("error", "refused by the target"))
 		_ = req.Reply(false, nil)
 		return nil
 	}
-	c.begun = true
+	c.begun, c.rec = true, p.rec
 	_ = req.Reply(true, nil)
-	c.relay(t)
+	p.run(a.Verb == policy.SSHSFTP, d)
 	return nil
+}
+
+// ask has the target run it. It reports whether the target did.
+func (c *channel) ask(req *gossh.Request, a *broker.Action, t *broker.Ticket) (bool, error) {
+	if t.Approved && a.Verb == policy.SSHExec && c.r.secret.Kind == broker.SSHCA {
+		if err := c.pin(a.Text); err != nil {
+			return false, err
+		}
+	}
+	if err := c.reach(); err != nil {
+		return false, err
+	}
+	ok, err := c.up.SendRequest(req.Type, true, req.Payload)
+	if err != nil {
+		return false, &broker.Denial{Code: broker.CodeUnavailable, Message: "the target closed the channel", Err: err}
+	}
+	return ok, nil
 }
 
 // action words a request for policy and record, and says what it is to a
@@ -65,7 +85,7 @@ func (c *channel) action(req *gossh.Request) (*broker.Action, string) {
 	switch {
 	case req.Type == "exec":
 		a.Verb = policy.SSHExec
-		c.r.e.facts(e.Command, facts)
+		shell.Describe(e.Command, facts)
 		return a, "command"
 	case e.Command == "sftp":
 		a.Verb, facts.Name = policy.SSHSFTP, e.Command

@@ -23,7 +23,6 @@ import (
 
 	"hoop/broker"
 	"hoop/broker/ssh/ca"
-	"hoop/policy"
 )
 
 // Options are what an Engine is made of. CA is required.
@@ -35,8 +34,6 @@ type Options struct {
 	HandshakeTimeout time.Duration
 	// MaxChannels is how many a client may have open at once; 100 where zero.
 	MaxChannels int
-	// Facts fills in what is known of a command; nil knows nothing of any.
-	Facts func(command string, into *policy.SSH)
 }
 
 // Engine serves SSH clients. It is safe for concurrent use.
@@ -45,7 +42,6 @@ type Engine struct {
 	log         *slog.Logger
 	handshake   time.Duration
 	maxChannels int
-	facts       func(string, *policy.SSH)
 	buffers     buffers
 	bulk        bulkBuffers
 }
@@ -54,7 +50,7 @@ var _ broker.Engine = (*Engine)(nil)
 
 // New makes an engine.
 func New(opts Options) *Engine {
-	e := &Engine{ca: opts.CA, log: opts.Logger, handshake: opts.HandshakeTimeout, maxChannels: opts.MaxChannels, facts: opts.Facts}
+	e := &Engine{ca: opts.CA, log: opts.Logger, handshake: opts.HandshakeTimeout, maxChannels: opts.MaxChannels}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
@@ -63,9 +59,6 @@ func New(opts Options) *Engine {
 	}
 	if e.maxChannels <= 0 {
 		e.maxChannels = 100
-	}
-	if e.facts == nil {
-		e.facts = func(_ string, into *policy.SSH) { into.Why = "nobody looked at it" }
 	}
 	return e
 }

@@ -64,7 +64,7 @@ func talk(t *testing.T, network, address, text string) string {
 	return string(got)
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 	"hoop/cli/demo/sshd"
 	"hoop/policy"
 	"hoop/recorder"
+	"hoop/recorder/recording"
 )
 
 // shared is the real OpenSSH server that the tests of this package use.
@@ -92,6 +93,9 @@ func newWorld(t testing.TB, docs ...policy.Document) *world {
 		},
 		Secret:  func(context.Context, string) (*broker.Secret, error) { s := w.secret; return &s, nil },
 		MaskKey: func(string) []byte { return make([]byte, 32) },
+	}
+	if w.deps.Recordings, err = recording.Open(t.TempDir(), recording.Options{}); err != nil {
+		t.Fatal(err)
 	}
 	w.engine = New(Options{CA: shared.authority, Logger: slog.New(slog.NewTextHandler(&w.log, nil))})
 	return w

@@ -42,6 +42,9 @@ func (c *channel) resize(req *gossh.Request) error {
 	}
 	w.Columns, w.Rows = size(w.Columns, w.Rows)
 	c.term.Columns, c.term.Rows, c.term.Width, c.term.Height = w.Columns, w.Rows, w.Width, w.Height
+	if c.rec != nil {
+		_ = c.rec.Resize(int(w.Columns), int(w.Rows)) // a failure ends the session by itself
+	}
 	req.Payload = gossh.Marshal(w)
 	return c.pass(req)
 }

@@ -1,8 +1,11 @@
 package ssh
 
 import (
+	"io"
+	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"hoop/policy"
 	"hoop/recorder"
@@ -46,5 +49,22 @@ func TestARefusedCommandSaysWhy(t *testing.T) {
 	}
 	if evs := w.events.of(recorder.ActionFinished); len(evs) != 0 {
 		t.Errorf("something ran: %+v", evs)
+	}
+}
+
+// What is typed before the program runs reaches it although nothing follows.
+func TestEarlyInputWaitsForTheProgram(t *testing.T) {
+	w := newWorld(t)
+	cmd := exec.Command("ssh", "-F", w.listen(), "web-1.hoop", "read x; echo got $x")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	_, _ = io.WriteString(in, "early\n")
+	done := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	defer done.Stop()
+	if out, err := cmd.Output(); string(out) != "got early\n" {
+		t.Errorf("%q, %v", out, err)
 	}
 }

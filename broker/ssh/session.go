@@ -10,6 +10,7 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"hoop/broker"
+	"hoop/recorder/recording"
 )
 
 // channel is a session channel, RFC 4254 §6: one program at the target.
@@ -28,15 +29,19 @@ type channel struct {
 	errs    sink
 
 	// What follows is the request loop's.
-	term   *ptyRequest   // nil without a terminal
-	env    []setenv      // as they were allowed
-	begun  bool          // there was an exec, shell or subsystem
+	term   *ptyRequest // nil without a terminal
+	env    []setenv    // as they were allowed
+	begun  bool        // there was an exec, shell or subsystem
+	rec    *recording.Writer
 	up     gossh.Channel // the target's
 	status *status       // of up
 }
 
 // maxPending is how many requests of one channel may wait.
 const maxPending = 256
+
+// cause says why the channel ended, nil while it did not.
+func (c *channel) cause() error { return context.Cause(c.ctx) }
 
 // errChannelClosed says that the client closed a channel.
 var errChannelClosed = errors.New("the client closed the channel")
@@ -62,7 +67,16 @@ func (r *relay) serveSession(ctx context.Context, n gossh.NewChannel) error {
 	r.add(c)
 	defer r.remove(c)
 	c.spawn(func() error { return c.receive(requests) })
-	c.spawn(c.stdin.run)
+	c.spawn(c.stdin.take)
+	if err := r.e.guard(r.s, c.serve); err != nil {
+		r.cancel(err)
+	}
+	c.group.Wait()
+	return nil
+}
+
+// serve answers requests until the client closes the channel.
+func (c *channel) serve() error {
 	for req := range c.pending {
 		if err := c.handle(req); err != nil {
 			return err
@@ -71,7 +85,6 @@ func (r *relay) serveSession(ctx context.Context, n gossh.NewChannel) error {
 	if c.up != nil {
 		_ = c.up.Close()
 	}
-	c.group.Wait()
 	return nil
 }
 
@@ -139,20 +152,23 @@ func (c *channel) pass(req *gossh.Request) error {
 	return nil
 }
 
+// reach opens the target's side of the channel, once.
+func (c *channel) reach() error {
+	if c.up != nil {
+		return nil
+	}
+	up, err := c.r.target(c.ctx)
+	if err != nil {
+		return err
+	}
+	return c.openAt(up)
+}
+
 // open gives the target's side of the channel. Where there is none the client
 // has been told, and the channel ends.
 func (c *channel) open(req *gossh.Request) gossh.Channel {
-	if c.up != nil {
-		return c.up
-	}
-	up, err := c.r.target(c.ctx)
-	if err == nil {
-		err = c.openAt(up)
-	}
-	if err != nil {
-		c.begun = true
-		_ = req.Reply(true, nil)
-		c.end(refusalText(req.Type, err), exitFailed)
+	if err := c.reach(); err != nil {
+		c.refuse(req, req.Type, err)
 		return nil
 	}
 	return c.up

@@ -5,88 +5,95 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
-
-	gossh "golang.org/x/crypto/ssh"
 )
 
 // maxEarly is how much of what a client sends before its program runs is taken
 // in, in bytes.
 const maxEarly = 64 << 10
 
-// stdin carries what the client types. Before the program runs it keeps that:
+// stdin carries what the client sends. Before the program runs it keeps that:
 // requests and data reach us on separate ways, and data must not overtake.
 type stdin struct {
 	c        *channel
 	terminal atomic.Bool // the channel has one: Ctrl-C is a byte
 
 	mu       sync.Mutex
-	early    []byte
+	changed  *sync.Cond
+	early    []byte                  // came, and was not read yet
+	begun    bool                    // the program runs
+	taking   bool                    // take reads the channel; whoever wants more waits for it
+	eof      bool                    // take saw the end of file
 	withdraw context.CancelCauseFunc // of what waits for people; nil where nothing does
-	begun    chan struct{}
-	dst      gossh.Channel
 }
 
-func newStdin(c *channel) *stdin { return &stdin{c: c, begun: make(chan struct{})} }
-
-// begin lets input through to the program.
-func (s *stdin) begin(dst gossh.Channel) {
-	s.dst = dst
-	close(s.begun)
+func newStdin(c *channel) *stdin {
+	s := &stdin{c: c, taking: true}
+	s.changed = sync.NewCond(&s.mu)
+	return s
 }
 
-// run reads until the client's end of file.
-func (s *stdin) run() error {
-	eof := s.collect()
-	select {
-	case <-s.begun:
-	case <-s.c.ctx.Done():
+// begin lets input through: carry reads all of it, and returns nil at its end.
+func (s *stdin) begin(carry func(io.Reader) error) {
+	s.mu.Lock()
+	s.begun = true
+	s.mu.Unlock()
+	s.c.spawn(func() error {
+		if carry(s) == nil {
+			_ = s.c.up.CloseWrite()
+			return nil
+		}
+		// The target takes no more: the rest is read and dropped, as it would be
+		// by a program that ended.
+		_, _ = io.Copy(io.Discard, s)
 		return nil
-	}
-	_, err := s.dst.Write(s.early)
-	s.early = nil
-	if err == nil && !eof {
-		err = s.c.r.e.buffers.pour(s.dst, s.c.ch)
-	}
-	if err == nil {
-		_ = s.dst.CloseWrite()
-		return nil
-	}
-	// The target takes no more: the rest is read and dropped, as it would be by
-	// a program that ended.
-	_, _ = io.Copy(io.Discard, s.c.ch)
-	return nil
+	})
 }
 
-// collect reads what comes before the program runs. It reports the end of file.
-func (s *stdin) collect() (eof bool) {
+// Read gives what came before the program ran, and then what comes.
+func (s *stdin) Read(p []byte) (int, error) {
+	s.mu.Lock()
+	for len(s.early) == 0 && s.taking {
+		s.changed.Wait()
+	}
+	n := copy(p, s.early)
+	if s.early = s.early[n:]; len(s.early) == 0 {
+		s.early = nil
+	}
+	eof := s.eof
+	s.mu.Unlock()
+	switch {
+	case n > 0:
+		return n, nil
+	case eof:
+		return 0, io.EOF
+	}
+	return s.c.ch.Read(p)
+}
+
+// take reads the channel until the program runs.
+func (s *stdin) take() error {
 	buf := make([]byte, smallBuffer)
 	for {
-		select {
-		case <-s.begun:
-			return false
-		default:
-		}
 		n, err := s.c.ch.Read(buf)
-		full := s.keep(buf[:n])
-		if err != nil {
-			return true
-		}
-		if full {
-			return false
+		if !s.keep(buf[:n], err != nil) {
+			return nil
 		}
 	}
 }
 
-// keep adds to what is early, and reports when that is enough.
-func (s *stdin) keep(keys []byte) bool {
+// keep adds to what is early, and reports whether to go on.
+func (s *stdin) keep(keys []byte, eof bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.withdraw != nil && s.terminal.Load() && hasInterrupt(keys) {
 		s.withdraw(errInterrupted)
-		return false
+		keys = nil
 	}
 	s.early = append(s.early, keys...)
-	return len(s.early) >= maxEarly
+	s.eof = eof
+	s.taking = !eof && !s.begun && len(s.early) < maxEarly
+	s.changed.Broadcast()
+	return s.taking
 }
 
 // waits says what Ctrl-C ends from now on; nil for nothing.

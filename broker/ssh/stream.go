@@ -1,7 +1,6 @@
 package ssh
 
 import (
-	"context"
 	"errors"
 	"io"
 	"strconv"
@@ -11,12 +10,14 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"hoop/broker"
+	"hoop/recorder/recording"
 )
 
 // sink is one stream to the client. Notices come from elsewhere.
 type sink struct {
 	mu      sync.Mutex
 	w       io.Writer
+	rec     *recording.Writer // nil where nothing is recorded
 	bytes   int64
 	stopped atomic.Bool // the session ends: nothing of the target's passes any more
 }
@@ -29,9 +30,24 @@ func (s *sink) Write(p []byte) (int, error) {
 	if s.stopped.Load() {
 		return 0, errStopped
 	}
+	if s.rec != nil { // what is shown was recorded
+		if err := s.rec.Output(p); err != nil {
+			return 0, err
+		}
+	}
 	n, err := s.w.Write(p)
 	s.bytes += int64(n)
 	return n, err
+}
+
+// Close does nothing: the end of a stream is told with the exit status.
+func (s *sink) Close() error { return nil }
+
+// record has everything recorded from now on.
+func (s *sink) record(rec *recording.Writer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rec = rec
 }
 
 func (s *sink) sent() int64 {
@@ -78,50 +94,4 @@ func (c *channel) fromTarget(st *status, requests <-chan *gossh.Request) error {
 		_ = req.Reply(false, nil)
 	}
 	return nil
-}
-
-// relay connects the streams of a program that runs, and ends the channel when
-// it did.
-func (c *channel) relay(t *broker.Ticket) {
-	var outputs sync.WaitGroup
-	stream := func(dst io.Writer, src io.Reader) {
-		outputs.Add(1)
-		c.spawn(func() error {
-			defer outputs.Done()
-			if err := c.r.e.buffers.pour(dst, src); err != nil {
-				_ = c.up.Close() // the client does not take it
-			}
-			return nil
-		})
-	}
-	stream(&c.out, c.up)
-	stream(&c.errs, c.up.Stderr())
-	c.stdin.begin(c.up)
-	c.spawn(func() error {
-		outputs.Wait()
-		<-c.status.closed
-		c.finish(t)
-		return nil
-	})
-}
-
-// finish tells the client how the program ended. Its end of file comes last: a
-// client that has both ends closed closes the channel on it, and would not hear
-// the exit status.
-func (c *channel) finish(t *broker.Ticket) {
-	o := c.status.outcome()
-	if o.Result == "lost" && errors.Is(context.Cause(c.ctx), errChannelClosed) {
-		o = outcome("cancelled", "")
-	}
-	o.Bytes = c.out.sent() + c.errs.sent()
-	c.r.s.Finish(t, o)
-	if c.status.request == "" {
-		if c.ctx.Err() == nil {
-			c.say("hoop: the target ended this without an exit status\n")
-		}
-	} else {
-		_, _ = c.ch.SendRequest(c.status.request, false, c.status.payload)
-	}
-	_ = c.ch.CloseWrite()
-	_ = c.ch.Close()
 }

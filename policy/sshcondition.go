@@ -101,6 +101,8 @@ func (c *condition) unsure(s *subject) bool {
 			unsure = s.dark || s.Action.Verb == SSHExec && !s.ssh.Simple
 		case "programs":
 			unsure = s.dark || s.Action.Verb == SSHExec && s.ssh.Hidden
+		case "env_name":
+			unsure = s.dark || s.Action.Verb == SSHEnv && !variable(s.ssh.Name)
 		case "path", "new_path":
 			unsure = s.dark || relative(s.ssh.Path) || relative(s.ssh.NewPath)
 		}

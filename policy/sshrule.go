@@ -149,7 +149,7 @@ func (m *sshMatch) ask(st stage, s *subject) match {
 	case stageHosts:
 		return m.askHosts(s.ssh)
 	case stageEnv:
-		return named(m.env, s.ssh.Name)
+		return m.askEnv(s.ssh.Name)
 	case stageSubsystems:
 		return m.askSubsystems(s)
 	case stageFiles:
@@ -168,6 +168,27 @@ func named(ps patterns, name string) match {
 		return may
 	}
 	return known(ps.matches(name))
+}
+
+// askEnv: of a name that is none, such as one with a NUL in it, nobody knows
+// what the target makes.
+func (m *sshMatch) askEnv(name string) match {
+	if !variable(name) && !slices.ContainsFunc(m.env, func(p pattern) bool { return p.text == name && !p.prefix }) {
+		return may
+	}
+	return known(m.env.matches(name))
+}
+
+// variable reports whether a name is one that every shell takes for a variable.
+func variable(name string) bool {
+	for i := 0; i < len(name); i++ {
+		switch c := name[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '_', i > 0 && c >= '0' && c <= '9':
+		default:
+			return false
+		}
+	}
+	return name != ""
 }
 
 // socket reports whether a forward is to a socket of the file system, which has

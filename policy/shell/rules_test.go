@@ -209,6 +209,7 @@ func TestConditions(t *testing.T) {
 		{[]policy.RuleSpec{when("allow", `!ssh.pty`)}, "sql.select", policy.SSHRequest{}, "deny "},
 		{[]policy.RuleSpec{when("allow", `ssh.login == "deploy"`)}, policy.SSHX11, policy.SSHRequest{Login: "deploy"}, "allow a"},
 		{[]policy.RuleSpec{when("allow", `ssh.env_name.matches("^LC_")`)}, policy.SSHEnv, policy.SSHRequest{Env: "LC_ALL"}, "allow a"},
+		{[]policy.RuleSpec{when("allow", `ssh.env_name.startsWith("LC_")`)}, policy.SSHEnv, policy.SSHRequest{Env: "LC_A\x00"}, "deny "},
 		{[]policy.RuleSpec{when("allow", `ssh.subsystem == "sftp"`)}, policy.SSHSFTP, policy.SSHRequest{}, "allow a"},
 		{[]policy.RuleSpec{when("deny", `ssh.words.exists(w, w == "rm")`), any}, policy.SSHExec, policy.SSHRequest{Command: "a | b"}, "deny a"},
 		{[]policy.RuleSpec{when("deny", `ssh.words.exists(w, w == "rm")`), any}, policy.SSHExec, policy.SSHRequest{Command: "a b"}, "allow b"},

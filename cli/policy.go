@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"hoop/broker/api"
 	"hoop/broker/config"
@@ -76,19 +77,34 @@ func (a *App) policyTest(ctx context.Context, cfg *config.Config) error {
 // explainOptions is where an explanation comes from: the broker, for oneself,
 // or a configuration file, for anybody.
 type explainOptions struct {
-	path   string
-	who    string
-	groups []string
+	path    string
+	who     string
+	groups  []string
+	verb    string
+	request policy.SSHRequest
 }
 
 func (a *App) policyExplainCmd() *cobra.Command {
 	var o explainOptions
 	cmd := &cobra.Command{
-		Use: "explain CONNECTION SQL", Short: "Show which rule decides on a statement, and why", Args: cobra.ExactArgs(2),
+		Use: "explain CONNECTION [TEXT]", Short: "Show which rule decides on a statement or request, and why", Args: cobra.RangeArgs(1, 2),
 		Long: "Asks the broker what it would say to you. With --config, reads a configuration\n" +
-			"instead and decides for the principal named by --as and --group.",
+			"instead and decides for the principal named by --as and --group. The text is SQL\n" +
+			"for a database and a command for an SSH target; flags ask about anything else\n" +
+			"there: a file, a forward, a variable.",
+		Example: "  hoop policy explain prod-db 'DELETE FROM orders'\n" +
+			"  hoop policy explain web-1 --command 'systemctl restart nginx'\n" +
+			"  hoop policy explain web-1 --action ssh.sftp_write --path /etc/passwd\n" +
+			"  hoop policy explain web-1 --host db.internal --port 5432",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			out, err := a.explain(cmd.Context(), &o, args[0], args[1])
+			ask := &api.ExplainRequest{Connection: args[0], Verb: o.verb}
+			if len(args) == 2 {
+				ask.SQL = args[1]
+			}
+			if o.request != (policy.SSHRequest{}) {
+				ask.SSH = &o.request
+			}
+			out, err := a.explain(cmd.Context(), &o, ask)
 			if err != nil {
 				return err
 			}
@@ -99,14 +115,30 @@ func (a *App) policyExplainCmd() *cobra.Command {
 		},
 		ValidArgsFunction: a.completeConnections,
 	}
-	f := cmd.Flags()
-	f.StringVar(&o.path, "config", "", "decide by this configuration, without a broker")
-	f.StringVar(&o.who, "as", "", "with --config: the name of the principal")
-	f.StringSliceVar(&o.groups, "group", nil, "with --config: a group of the principal")
+	o.flags(cmd.Flags())
 	return cmd
 }
 
-func (a *App) explain(ctx context.Context, o *explainOptions, connection, sql string) (*api.Explanation, error) {
+func (o *explainOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.path, "config", "", "decide by this configuration, without a broker")
+	f.StringVar(&o.who, "as", "", "with --config: the name of the principal")
+	f.StringSliceVar(&o.groups, "group", nil, "with --config: a group of the principal")
+	f.StringVar(&o.verb, "action", "", "ssh: the action, where it does not follow: ssh.sftp_write, ssh.forward_remote, …")
+	f.StringVar(&o.request.Command, "command", "", "ssh: a command")
+	f.StringVar(&o.request.Path, "path", "", "ssh: a file, or the socket of a forward")
+	f.StringVar(&o.request.NewPath, "new-path", "", "ssh: the second path of a rename or link")
+	f.StringVar(&o.request.Host, "host", "", "ssh: where a forward leads to")
+	f.IntVar(&o.request.Port, "port", 0, "ssh: its port")
+	f.StringVar(&o.request.Env, "env", "", "ssh: the name of a variable")
+	f.StringVar(&o.request.Subsystem, "subsystem", "", "ssh: a subsystem")
+	f.StringVar(&o.request.Login, "login", "", "ssh: the user at the target")
+	f.BoolVar(&o.request.PTY, "pty", false, "ssh: the command or shell has a terminal")
+}
+
+func (a *App) explain(ctx context.Context, o *explainOptions, ask *api.ExplainRequest) (*api.Explanation, error) {
+	if ask.SQL == "" && ask.Verb == "" && ask.SSH == nil {
+		return nil, usagef("say what it is about: a text, or a flag such as --command")
+	}
 	if o.path == "" {
 		if o.who != "" || o.groups != nil {
 			return nil, usagef("--as and --group go with --config")
@@ -115,13 +147,13 @@ func (a *App) explain(ctx context.Context, o *explainOptions, connection, sql st
 		if err != nil {
 			return nil, err
 		}
-		return c.Explain(ctx, &api.ExplainRequest{Connection: connection, SQL: sql})
+		return c.Explain(ctx, ask)
 	}
 	cfg, err := config.Load(o.path)
 	if err != nil {
 		return nil, err
 	}
-	return serve.ExplainLocally(ctx, cfg, o.who, o.groups, connection, sql)
+	return serve.ExplainLocally(ctx, cfg, o.who, o.groups, ask)
 }
 
 func (a *App) printExplanation(out *api.Explanation) error {
@@ -129,32 +161,61 @@ func (a *App) printExplanation(out *api.Explanation) error {
 		return &exitError{code: exitFailure, word: "empty", err: errors.New("there is no statement in that text")}
 	}
 	for i := range out.Statements {
-		s := &out.Statements[i]
-		_, err := fmt.Fprintf(a.Out, "%s\n  kind      %s %v\n  tables    reads %v, writes %v\n", printable(oneLine(s.Text, 200)),
-			s.SQL.Kind, s.SQL.Effects, s.SQL.Reads, s.SQL.Writes)
-		if err != nil {
+		if err := a.printExplained(&out.Statements[i]); err != nil {
 			return err
 		}
-		for _, step := range s.Steps {
-			if _, err := fmt.Fprintf(a.Out, "  rule      %s\n", printable(stepLine(step))); err != nil {
-				return err
-			}
-		}
-		if s.SQL.Unknown {
-			_, _ = fmt.Fprintf(a.Out, "  unknown   %s\n", printable(s.SQL.Why))
-		}
-		if _, err := fmt.Fprintf(a.Out, "  verdict   %s by %s\n", s.Verdict.Effect, ruleName(s.Verdict.Rule)); err != nil {
-			return err
-		}
-		if s.Verdict.Reason != "" {
-			_, _ = fmt.Fprintf(a.Out, "  because   %s\n", printable(s.Verdict.Reason))
-		}
-		if s.Verdict.Effect != policy.Allow && s.Verdict.Hint != "" {
-			_, _ = fmt.Fprintf(a.Out, "  instead   %s\n", printable(s.Verdict.Hint))
-		}
-		a.printLineage(s)
 	}
 	return nil
+}
+
+func (a *App) printExplained(s *api.ExplainedStatement) error {
+	var err error
+	switch {
+	case s.SSH != nil:
+		err = a.printRequest(s)
+	case s.SQL != nil:
+		_, err = fmt.Fprintf(a.Out, "%s\n  kind      %s %v\n  tables    reads %v, writes %v\n", printable(oneLine(s.Text, 200)),
+			s.SQL.Kind, s.SQL.Effects, s.SQL.Reads, s.SQL.Writes)
+	}
+	if err != nil {
+		return err
+	}
+	for _, step := range s.Steps {
+		if _, err := fmt.Fprintf(a.Out, "  rule      %s\n", printable(stepLine(step))); err != nil {
+			return err
+		}
+	}
+	if s.SQL != nil && s.SQL.Unknown {
+		_, _ = fmt.Fprintf(a.Out, "  unknown   %s\n", printable(s.SQL.Why))
+	}
+	if _, err := fmt.Fprintf(a.Out, "  verdict   %s by %s\n", s.Verdict.Effect, ruleName(s.Verdict.Rule)); err != nil {
+		return err
+	}
+	if s.Verdict.Reason != "" {
+		_, _ = fmt.Fprintf(a.Out, "  because   %s\n", printable(s.Verdict.Reason))
+	}
+	if s.Verdict.Effect != policy.Allow && s.Verdict.Hint != "" {
+		_, _ = fmt.Fprintf(a.Out, "  instead   %s\n", printable(s.Verdict.Hint))
+	}
+	a.printLineage(s)
+	return nil
+}
+
+// printRequest tells what is known of a request to an SSH target.
+func (a *App) printRequest(s *api.ExplainedStatement) error {
+	if _, err := fmt.Fprintf(a.Out, "%s\n  action    %s\n", printable(oneLine(s.Text, 200)), s.Verb); err != nil || s.Verb != policy.SSHExec {
+		return err
+	}
+	words := "simple: " + fmt.Sprintf("%q", s.SSH.Words)
+	if !s.SSH.Simple {
+		words = "not a simple command: " + s.SSH.Why
+	}
+	programs := strings.Join(s.SSH.Programs, ", ")
+	if s.SSH.Hidden {
+		programs = strings.TrimPrefix(programs+" and others that cannot be seen", " and ")
+	}
+	_, err := fmt.Fprintf(a.Out, "  command   %s\n  programs  %s\n", printable(words), printable(programs))
+	return err
 }
 
 // printLineage tells what the labels say, which is on top of the rules.

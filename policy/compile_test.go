@@ -43,6 +43,34 @@ func TestCompileReportsEverything(t *testing.T) {
 		{"sql and other actions", good(func(r *RuleSpec) { r.Actions = []string{"session.open"}; r.SQL = &SQLSpec{Kinds: []string{"select"}} }), []string{"rules[0]: can never match"}},
 		{"kinds and other actions", good(func(r *RuleSpec) { r.Actions = []string{"sql.insert"}; r.SQL = &SQLSpec{Kinds: []string{"select"}} }), []string{"rules[0]: can never match"}},
 		{"effects and only_effects", good(func(r *RuleSpec) { r.SQL = &SQLSpec{Effects: []string{"write"}, Only: []string{"read"}} }), []string{"rules[0].sql: can never match"}},
+		{"empty ssh", good(func(r *RuleSpec) { r.SSH = &SSHSpec{} }), []string{"rules[0].ssh: says nothing"}},
+		{"ssh verbs", good(func(r *RuleSpec) { r.Actions = []string{"ssh.exec", "ssh.sftp*", "ssh.forward_*", "ssh.ftp", "ssh.f"} }),
+			[]string{`rules[0].actions[3]: "ssh.ftp" is no verb`, `rules[0].actions[4]: "ssh.f" is no verb`}},
+		{"commands", good(func(r *RuleSpec) {
+			r.SSH = &SSHSpec{Commands: []string{"a *", "a; b", "a; b *", "a *b", "a ** b", "a 'b c' d*", "a 'b *", " ", "a ***", "a $x *"}}
+		}), []string{`rules[0].ssh.commands[2]: "a; b *": ';' is not a plain character`, `rules[0].ssh.commands[3]: "a *b": a * stands at the end of a word`,
+			`rules[0].ssh.commands[4]: "a ** b": ** is the last word`, "rules[0].ssh.commands[7]: is empty", "rules[0].ssh.commands[8]: ",
+			"rules[0].ssh.commands[9]: "}},
+		{"paths", good(func(r *RuleSpec) {
+			r.SSH = &SSHSpec{Paths: []string{"/a", "/a/*", "/a*", "*", "/", "/*/b/*", "a/*", "/a/", "/a/../b", "/a//b", "/a*/b", "/a/."}}
+		}), []string{`rules[0].ssh.paths[6]: "a/*" is not absolute`, "rules[0].ssh.paths[7]: ", "rules[0].ssh.paths[8]: ", "rules[0].ssh.paths[9]: ",
+			`rules[0].ssh.paths[10]: "/a*/b": a * is a whole name`, "rules[0].ssh.paths[11]: "}},
+		{"hosts", good(func(r *RuleSpec) {
+			r.SSH = &SSHSpec{Hosts: []string{"a.b", "*.b", "a*", "*", "10.0.0.0/8", "::1", "10.0.0.1/8", "10.0.*", "a*b", "127.1", "a:22", ""}}
+		}), []string{`rules[0].ssh.hosts[6]: "10.0.0.1/8" is not a network`, "rules[0].ssh.hosts[7]: ", "rules[0].ssh.hosts[8]: ", "rules[0].ssh.hosts[9]: ",
+			"rules[0].ssh.hosts[10]: ", "rules[0].ssh.hosts[11]: "}},
+		{"ports", good(func(r *RuleSpec) { r.SSH = &SSHSpec{Ports: []string{"1", "1-65535", "0", "65536", "9-8", "ssh"}} }),
+			[]string{"rules[0].ssh.ports[2]: ", "rules[0].ssh.ports[3]: ", "rules[0].ssh.ports[4]: ", "rules[0].ssh.ports[5]: "}},
+		{"ssh and other actions", good(func(r *RuleSpec) {
+			r.Actions = []string{"ssh.shell", "sql.*"}
+			r.SSH = &SSHSpec{Commands: []string{"a"}}
+		}),
+			[]string{"rules[0]: can never match: no action among ssh.shell, sql.* has all of ssh.commands"}},
+		{"ssh matchers of different actions", good(func(r *RuleSpec) { r.SSH = &SSHSpec{Commands: []string{"a"}, Env: []string{"A"}} }),
+			[]string{"rules[0]: can never match: no action among those of ssh has all of ssh.env, ssh.commands"}},
+		{"ssh and sql", good(func(r *RuleSpec) { r.SQL = &SQLSpec{Kinds: []string{"select"}}; r.SSH = &SSHSpec{Env: []string{"A"}} }),
+			[]string{"rules[0]: can never match: nothing is both"}},
+		{"ssh condition", good(func(r *RuleSpec) { r.When = "ssh.words == 'a'" }), []string{"rules[0].when: "}},
 		{"after the last word", Document{Rules: []RuleSpec{{Name: "a", Effect: "deny"}, {Name: "b", Effect: "allow"}}}, []string{`rules[1]: can never match: rule "a" before`}},
 		{"unmask", good(func(r *RuleSpec) { r.Unmask = []string{"pii.*", "*", "PII"} }), []string{`rules[0].unmask[2]: "PII"`}},
 		{"approval of an allow", good(func(r *RuleSpec) { r.Approval = &ApprovalSpec{Groups: []string{"a"}} }), []string{"rules[0].approval: means nothing"}},
@@ -54,6 +82,15 @@ func TestCompileReportsEverything(t *testing.T) {
 		{"detector", Document{Detectors: []DetectorSpec{{}, {Classes: []string{"Credit Card"}}}}, []string{"detectors[0].classes: is empty", "detectors[1].classes[0]: "}},
 		{"test", Document{Tests: []TestSpec{{Action: "session.open", SQL: "select", Time: "noon", Kind: "x"}}},
 			[]string{"tests[0].expect: ", "tests[0].principal: ", "tests[0].connection: ", "tests[0]: give action or sql", "tests[0].kind: ", "tests[0].time: "}},
+		{"ssh tests", Document{Tests: []TestSpec{
+			{Principal: "a", Connection: "c", Expect: "deny", SSHRequest: SSHRequest{Path: "/a"}},
+			{Principal: "a", Connection: "c", Expect: "deny", Action: "ssh.ftp"},
+			{Principal: "a", Connection: "c", Expect: "deny", Action: "ssh.env", SSHRequest: SSHRequest{Command: "a"}},
+			{Principal: "a", Connection: "c", Expect: "deny", SQL: "a", SSHRequest: SSHRequest{Command: "a"}},
+			{Principal: "a", Connection: "c", Expect: "deny", SSHRequest: SSHRequest{Host: "a", Port: 70000}},
+			{Principal: "a", Connection: "c", Expect: "deny", SSHRequest: SSHRequest{Command: "a"}},
+		}}, []string{"tests[0]: what happens to a path is missing", "tests[1]: ssh.ftp is no action", "tests[2]: ssh.env does not have all of that: a",
+			"tests[3]: give sql or", "tests[4]: the port is none"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Compile([]Document{{}, c.doc})

@@ -25,6 +25,9 @@ type condition struct {
 	readsSQL, readsFacts bool
 	// readsLabels is true where it reads what only the target can tell.
 	readsLabels bool
+	// readsSSH is true where it reads `ssh`, and sshFields what of it.
+	readsSSH  bool
+	sshFields []string
 }
 
 // conditions compiles `when` expressions against the one fixed schema.
@@ -40,12 +43,13 @@ func newConditions() (*conditions, error) {
 	env, err := cel.NewEnv(
 		ext.NativeTypes(ext.ParseStructTag("json"),
 			cel.NativeTypeFor[Principal](), cel.NativeTypeFor[Actor](), cel.NativeTypeFor[Connection](),
-			cel.NativeTypeFor[celAction](), cel.NativeTypeFor[SQL]()),
+			cel.NativeTypeFor[celAction](), cel.NativeTypeFor[SQL](), cel.NativeTypeFor[celSSH]()),
 		cel.Variable("principal", cel.ObjectType("policy.Principal")),
 		cel.Variable("chain", cel.ListType(cel.ObjectType("policy.Actor"))),
 		cel.Variable("connection", cel.ObjectType("policy.Connection")),
 		cel.Variable("action", cel.ObjectType("policy.celAction")),
 		cel.Variable("sql", cel.ObjectType("policy.SQL")),
+		cel.Variable("ssh", cel.ObjectType("policy.celSSH")),
 		cel.Variable("now", cel.TimestampType),
 	)
 	if err != nil {
@@ -76,6 +80,7 @@ func (cs *conditions) compile(text string) (*condition, []string) {
 	}
 	c := &condition{program: program, text: text}
 	c.readsSQL, c.readsFacts, c.readsLabels = sqlUse(checked.NativeRep())
+	c.readsSSH, c.sshFields = sshUse(checked.NativeRep())
 	return c, nil
 }
 
@@ -112,6 +117,8 @@ func (a activation) ResolveName(name string) (any, bool) {
 			return &SQL{}, true
 		}
 		return a.in.Action.SQL, true
+	case "ssh":
+		return sshOf(a.in.Action), true
 	case "now":
 		return a.in.Now, !a.in.Now.IsZero()
 	}

@@ -70,7 +70,8 @@ type DetectorSpec struct {
 // Where it cannot be known whether a rule matches, it denies but does not
 // allow, and an approval is asked for rather than not. That is so for
 // statements that were not understood, which no wildcard reaches either: a rule
-// allows them by their exact verb, or by sql: {unknown: true}.
+// allows them by their exact verb, or by sql: {unknown: true} (ssh: {unknown:
+// true} for requests).
 type RuleSpec struct {
 	Name        string        `yaml:"name"`
 	Description string        `yaml:"description,omitempty"`
@@ -78,6 +79,7 @@ type RuleSpec struct {
 	Connections *ConnSpec     `yaml:"connections,omitempty"`
 	Actions     []string      `yaml:"actions,omitempty"` // verbs, "sql.*" allowed
 	SQL         *SQLSpec      `yaml:"sql,omitempty"`
+	SSH         *SSHSpec      `yaml:"ssh,omitempty"`
 	Time        *TimeSpec     `yaml:"time,omitempty"`
 	When        string        `yaml:"when,omitempty"` // CEL
 	Effect      string        `yaml:"effect"`
@@ -128,6 +130,35 @@ type SQLSpec struct {
 	Unknown   *bool    `yaml:"unknown,omitempty"`
 }
 
+// SSHSpec matches a request of SSH, and nothing else. Each of its matchers is
+// for some verbs, so that a rule with it matches no others: commands for
+// ssh.exec, hosts for forwards, and so on.
+//
+// A command is the text that a login shell of the target reads. Commands are
+// written as words: systemctl status *. A word* begins so; a * is any word that
+// is no option, at the end one or more of them; ** at the end is whatever
+// follows. Such an entry surely matches only a simple command: one program, its
+// words the same to every shell. An entry without a * matches the same text
+// too, whatever it is. Of other commands it can only be told which programs they
+// name, so the rule may match where the program is among them.
+//
+// Paths are absolute; a part of one may be *, and one at the end is everything
+// below. Where the target has symbolic links they are not followed. Hosts are
+// names, *.suffix, prefix*, addresses or networks: a name may mean any address.
+type SSHSpec struct {
+	Commands   []string `yaml:"commands,omitempty"`
+	Paths      []string `yaml:"paths,omitempty"`      // of files and sockets; some path matches
+	OnlyPaths  []string `yaml:"only_paths,omitempty"` // every path matches
+	Hosts      []string `yaml:"hosts,omitempty"`      // to which the target connects, or at which it listens
+	Ports      []string `yaml:"ports,omitempty"`      // 5432, 8000-8999
+	Env        []string `yaml:"env,omitempty"`        // names of variables
+	Subsystems []string `yaml:"subsystems,omitempty"`
+	Logins     []string `yaml:"logins,omitempty"`  // users at the target
+	PTY        *bool    `yaml:"pty,omitempty"`     // a shell or command with a terminal
+	Simple     *bool    `yaml:"simple,omitempty"`  // a command that every shell reads the same
+	Unknown    *bool    `yaml:"unknown,omitempty"` // a request that nobody understands
+}
+
 // TimeSpec matches the time of day and the day of the week at one place.
 type TimeSpec struct {
 	Days []string `yaml:"days,omitempty"` // mon to sun; every day where absent
@@ -163,8 +194,10 @@ type TestSpec struct {
 	Kind       string   `yaml:"kind,omitempty"`   // person where absent
 	Agents     []string `yaml:"agents,omitempty"` // who acts for the principal, outermost first
 	Connection string   `yaml:"connection"`
-	Action     string   `yaml:"action,omitempty"` // a verb; session.open where it and sql are absent
+	Action     string   `yaml:"action,omitempty"` // a verb; session.open where it, sql and a request are absent
 	SQL        string   `yaml:"sql,omitempty"`
+	// What an SSH request asks for; the verb follows from it, but for files.
+	SSHRequest `yaml:",inline"`
 	// LabelsRead are those that the target would tell of; absent is that it was
 	// not asked.
 	LabelsRead []string `yaml:"labels_read,omitempty"`

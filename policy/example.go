@@ -10,6 +10,9 @@ import (
 type World struct {
 	// Analyze turns SQL into actions, one a statement.
 	Analyze func(sql string) []Action
+	// Describe fills in what is known of a command (policy/shell); without it
+	// nothing is.
+	Describe func(command string, into *SSH)
 	// Connection finds a registered connection; false where there is none.
 	Connection func(name string) (*Connection, bool)
 	// Now is the time of tests that give none.
@@ -45,7 +48,7 @@ func (p *Policy) runTest(w World, t *TestSpec) TestResult {
 		res.Problem = err.Error()
 		return res
 	}
-	actions := []Action{{Verb: t.verb()}}
+	actions := []Action{*t.SSHRequest.Action(t.verb(), w.Describe)}
 	if t.SQL != "" {
 		actions = w.Analyze(t.SQL)
 	}
@@ -116,16 +119,19 @@ func (t *TestSpec) compare(v *Verdict) string {
 }
 
 func (t *TestSpec) verb() string {
-	if t.Action == "" {
-		return "session.open"
+	switch {
+	case t.Action != "":
+		return t.Action
+	case t.SSHRequest != (SSHRequest{}):
+		return t.SSHRequest.Verb()
 	}
-	return t.Action
+	return "session.open"
 }
 
 func (t *TestSpec) describe() string {
 	what := t.SQL
 	if what == "" {
-		what = t.verb()
+		what = strings.TrimSpace(t.verb() + " " + t.SSHRequest.String())
 	}
 	return fmt.Sprintf("%s on %s: %s", t.Principal, t.Connection, what)
 }
@@ -142,8 +148,15 @@ func (c *checker) test(path string, t *TestSpec) {
 	if t.Connection == "" {
 		c.add(path+".connection", "is missing")
 	}
-	if t.Action != "" && t.SQL != "" {
+	switch request := t.SSHRequest != (SSHRequest{}); {
+	case t.Action != "" && t.SQL != "":
 		c.add(path, "give action or sql, not both")
+	case request && t.SQL != "":
+		c.add(path, "give sql or an SSH request, not both")
+	case request || strings.HasPrefix(t.Action, "ssh."):
+		if err := t.SSHRequest.Check(t.verb()); err != nil {
+			c.add(path, "%v", err)
+		}
 	}
 	switch Kind(t.Kind) {
 	case "", Person, Workload, Agent:

@@ -47,14 +47,18 @@ func (p *Policy) Explain(in *Input) []Step {
 func (st stage) path() string {
 	return [...]string{"actions", "who.groups", "who.names", "who.kinds", "connections.names", "connections.protocols",
 		"connections.labels", "sql", "sql.unknown", "sql.kinds", "sql.effects", "sql.only_effects", "sql.unbounded",
-		"sql.tables", "sql.only_tables", "sql.functions", "sql.labels", "time", "when"}[st]
+		"sql.tables", "sql.only_tables", "sql.functions", "sql.labels", "ssh", "ssh.unknown", "ssh.logins", "ssh.simple",
+		"ssh.pty", "ssh.ports", "ssh.hosts", "ssh.env", "ssh.subsystems", "ssh.paths", "ssh.only_paths", "ssh.commands", "time", "when"}[st]
 }
 
 // describe says what the matcher asks and what the subject has. It is slow and
 // for people.
 func (r *rule) describe(st stage, s *subject) string {
-	if s.dark && st >= stageKinds && st < stageTime {
+	switch {
+	case s.dark && st >= stageKinds && st < stageIsSSH:
 		return "the statement is not understood" + because(s.why())
+	case s.dark && st > stageSSHUnknown && st < stageTime && (s.ssh == nil || st != stageLogins):
+		return "the request is not understood" + because(s.why())
 	}
 	switch st {
 	case stageActions:
@@ -73,18 +77,23 @@ func (r *rule) describe(st stage, s *subject) string {
 		return r.describeLabels(s)
 	case stageIsSQL:
 		return fmt.Sprintf("it matches SQL statements only, and this is %s", s.Action.Verb)
+	case stageIsSSH:
+		return fmt.Sprintf("it matches SSH requests only, and this is %s", s.Action.Verb)
 	case stageTime:
 		return wants(r.time.String(), s.Now.In(r.time.zone).Format("Mon 15:04"))
 	case stageWhen:
 		return r.describeWhen(s)
+	}
+	if st > stageIsSSH {
+		return r.ssh.describe(st, s)
 	}
 	return r.sql.describe(st, s)
 }
 
 func (r *rule) describeActions(s *subject) string {
 	if r.ask(stageActions, s) == may {
-		return fmt.Sprintf("a wildcard does not reach what is not understood%s: a rule must name it, as actions: [%s] or sql: {unknown: true}",
-			because(s.why()), s.Action.Verb)
+		return fmt.Sprintf("a wildcard does not reach what is not understood%s: a rule must name it, as actions: [%s] or %s: {unknown: true}",
+			because(s.why()), s.Action.Verb, s.engine())
 	}
 	return wants(r.actions.String(), s.Action.Verb)
 }
@@ -108,6 +117,12 @@ func (r *rule) describeWhen(s *subject) string {
 		return fmt.Sprintf("its condition reads sql, and this is %s", s.Action.Verb)
 	case r.when.readsFacts && s.dark:
 		return "its condition reads facts of a statement that is not understood" + because(s.why())
+	case r.when.readsSSH && !s.isSSH:
+		return fmt.Sprintf("its condition reads ssh, and this is %s", s.Action.Verb)
+	case r.when.readsSSH && r.effect == Allow && !r.when.appliesTo(s.Action.Verb):
+		return fmt.Sprintf("its condition reads what %s does not have", s.Action.Verb)
+	case r.when.readsSSH && r.when.unsure(s):
+		return "its condition reads facts of a request that are not certain" + because(s.why())
 	case r.when.readsLabels && s.isSQL && !s.traced():
 		return "its condition reads labels, which only the target can tell"
 	}

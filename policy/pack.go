@@ -11,8 +11,8 @@ import (
 // only takes away: what it does not deny or hold, other rules still have to
 // allow.
 type PackSpec struct {
-	// Pack is read-only, no-unbounded-writes, ddl-needs-approval or
-	// pii-default.
+	// Pack is read-only, no-unbounded-writes, ddl-needs-approval, pii-default
+	// or ssh-basics.
 	Pack string `yaml:"pack"`
 	// Name is what the record calls the pack's rules; Pack where absent. It
 	// tells two uses of one pack apart.
@@ -58,13 +58,46 @@ func packOf(name string) (pack, bool) {
 			predicates: map[string]string{"default": "equality", "pci.cvv": "deny"},
 			classes:    []string{"credit_card", "us_ssn", "iban", "email", "phone", "jwt", "private_key", "api_key"},
 		}, true
+	case "ssh-basics":
+		return pack{rules: sshBasics()}, true
 	}
 	return pack{}, false
 }
 
+// sshBasics takes away what few need and much is done with: the client's agent
+// and display, variables other than the locale, writing to files that a login
+// runs or trusts, and requests that nobody understands.
+func sshBasics() []RuleSpec {
+	return []RuleSpec{{
+		Name: "offers", Actions: []string{SSHAgent, SSHX11}, Effect: "deny",
+		Reason: "the target is not offered your agent or display", Hint: "from the target, go on by hoop connections of their own",
+	}, {
+		Name: "variables", Actions: []string{SSHEnv}, When: `!(ssh.env_name == "LANG" || ssh.env_name.matches("^LC_[A-Z]+$"))`, Effect: "deny",
+		Reason: "only LANG and LC_* are passed on",
+	}, {
+		Name:    "login-files",
+		Actions: []string{SSHSFTPWrite, SSHSFTPSetstat, SSHSFTPMkdir, SSHSFTPRmdir, SSHSFTPRemove, SSHSFTPRename, SSHSFTPLink},
+		SSH:     &SSHSpec{Paths: loginFiles()}, Effect: "deny", Reason: "a login runs or trusts this file",
+	}, {
+		Name: "unknown", Actions: []string{SSHUnknown}, Effect: "deny", Reason: "nobody understands this request",
+	}}
+}
+
+// loginFiles are those that sshd and the login shells read, in the usual homes.
+func loginFiles() []string {
+	var all []string
+	for _, home := range []string{"/root/", "/home/*/"} {
+		for _, file := range []string{".ssh/*", ".ssh", ".bash*", ".profile", ".zsh*", ".zprofile", ".zlogin", ".login", ".cshrc", ".tcshrc",
+			".kshrc", ".mkshrc", ".config/fish/*", ".config/fish", ".pam_environment", ".environment", ".rhosts", ".shosts"} {
+			all = append(all, home+file)
+		}
+	}
+	return all
+}
+
 // Packs lists the names of the ready-made packs.
 func Packs() []string {
-	return []string{"ddl-needs-approval", "no-unbounded-writes", "pii-default", "read-only"}
+	return []string{"ddl-needs-approval", "no-unbounded-writes", "pii-default", "read-only", "ssh-basics"}
 }
 
 // unpack gives the rules of a document's packs, and what else they bring, and
@@ -92,7 +125,12 @@ func (c *checker) unpack(path string, spec *PackSpec) pack {
 	}
 	for i := range p.rules {
 		r := &p.rules[i]
-		if r.Name = name; r.Effect == RequireApproval.String() {
+		if r.Name == "" {
+			r.Name = name
+		} else { // one of several
+			r.Name = name + "-" + r.Name
+		}
+		if r.Effect == RequireApproval.String() {
 			r.Approval = spec.Approval
 		}
 		r.Who, r.Connections = spec.Who, spec.Connections

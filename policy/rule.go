@@ -23,6 +23,7 @@ type rule struct {
 
 	actions patterns
 	sql     *sqlMatch
+	ssh     *sshMatch
 	time    *timeMatch
 	when    *condition
 	// stages lists the matchers above that are present, in the order to ask.
@@ -66,6 +67,10 @@ func (c *ruleCompiler) rule(path string, spec *RuleSpec) *rule {
 	if spec.SQL != nil {
 		c.sql(path+".sql", spec.SQL, r)
 		c.sqlReachable(path, spec, r)
+	}
+	if spec.SSH != nil {
+		c.ssh(path+".ssh", spec.SSH, r)
+		c.sshReachable(path, r)
 	}
 	if spec.Time != nil {
 		r.time = c.time(path+".time", spec.Time)
@@ -136,7 +141,7 @@ func (c *ruleCompiler) reachable(path string, spec *RuleSpec) {
 		return
 	}
 	// Only a deny without matchers is final for what is not understood as well.
-	if spec.Who == nil && spec.Connections == nil && spec.Actions == nil && spec.SQL == nil && spec.When == "" && spec.Time == nil &&
+	if spec.Who == nil && spec.Connections == nil && spec.Actions == nil && spec.SQL == nil && spec.SSH == nil && spec.When == "" && spec.Time == nil &&
 		spec.Effect == Deny.String() {
 		c.catchAll = spec.Name
 	}
@@ -217,7 +222,11 @@ func verbProblem(p pattern) string {
 		if !(p.prefix && rest == "") && !knownKindPattern(pattern{rest, p.prefix}) {
 			return "is no verb: no statement is of that kind"
 		}
-	case "ssh", "kubernetes", "http":
+	case "ssh":
+		if !slices.ContainsFunc(SSHVerbs(), p.matches) {
+			return "is no verb: there are " + strings.Join(SSHVerbs(), ", ")
+		}
+	case "kubernetes", "http":
 		if rest == "" && !p.prefix {
 			return "is no verb"
 		}

@@ -1,5 +1,7 @@
 package policy
 
+import "slices"
+
 // SSH is what is known of one SSH action before it happens. Which fields are
 // set depends on the verb.
 type SSH struct {
@@ -57,16 +59,15 @@ const (
 	SSHUnknown       = "ssh.unknown"        // a request that nobody understands
 )
 
-// KnownSSHVerb reports whether a verb is one of the SSH engine's.
-func KnownSSHVerb(verb string) bool {
-	switch verb {
-	case SSHShell, SSHExec, SSHSubsystem, SSHEnv, SSHSFTP, SSHSFTPRead, SSHSFTPWrite, SSHSFTPList, SSHSFTPStat, SSHSFTPSetstat,
+// SSHVerbs lists the verbs of the SSH engine.
+func SSHVerbs() []string {
+	return []string{SSHShell, SSHExec, SSHSubsystem, SSHEnv, SSHSFTP, SSHSFTPRead, SSHSFTPWrite, SSHSFTPList, SSHSFTPStat, SSHSFTPSetstat,
 		SSHSFTPMkdir, SSHSFTPRmdir, SSHSFTPRemove, SSHSFTPRename, SSHSFTPLink, SSHForwardLocal, SSHForwardRemote, SSHAgent, SSHX11,
-		SSHUnknown:
-		return true
-	}
-	return false
+		SSHUnknown}
 }
+
+// KnownSSHVerb reports whether a verb is one of the SSH engine's.
+func KnownSSHVerb(verb string) bool { return slices.Contains(SSHVerbs(), verb) }
 
 // Durable reports whether an action has an effect, so that its event must have
 // reached the disk before the action is forwarded.

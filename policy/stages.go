@@ -9,7 +9,9 @@ import (
 type subject struct {
 	*Input
 	sql   *SQL // nil where the action has none; then it is dark, or not SQL
+	ssh   *SSH // the same
 	isSQL bool
+	isSSH bool
 	// dark is true for an action that was not, or not wholly, understood.
 	dark bool
 	// bare is true where the connection has no labels; untraced once a matcher
@@ -19,7 +21,10 @@ type subject struct {
 
 func newSubject(in *Input) subject {
 	s := subject{Input: in, sql: in.Action.SQL, isSQL: strings.HasPrefix(in.Action.Verb, "sql.")}
-	s.dark = unseen(in.Action.Verb) || s.isSQL && (s.sql == nil || s.sql.Unknown)
+	if !s.isSQL && strings.HasPrefix(in.Action.Verb, "ssh.") {
+		s.ssh, s.isSSH = in.Action.SSH, true
+	}
+	s.dark = unseen(in.Action.Verb) || s.isSQL && (s.sql == nil || s.sql.Unknown) || s.isSSH && s.ssh == nil
 	return s
 }
 
@@ -32,10 +37,13 @@ func (s *subject) kind() string {
 
 // why says what could not be understood, where the analysis said so.
 func (s *subject) why() string {
-	if s.sql == nil {
-		return ""
+	switch {
+	case s.sql != nil:
+		return s.sql.Why
+	case s.ssh != nil:
+		return s.ssh.Why
 	}
-	return s.sql.Why
+	return ""
 }
 
 // stage is one matcher of a rule, in the order in which they are asked: the
@@ -60,6 +68,18 @@ const (
 	stageOnlyTables
 	stageFunctions
 	stageReads
+	stageIsSSH
+	stageSSHUnknown
+	stageLogins
+	stageSimple
+	stagePTY
+	stagePorts
+	stageHosts
+	stageEnv
+	stageSubsystems
+	stageFiles
+	stageOnlyFiles
+	stageCommands
 	stageTime
 	stageWhen
 )
@@ -96,6 +116,13 @@ func (r *rule) written() []stage {
 	for len(has) <= int(stageReads) {
 		has = append(has, false)
 	}
+	has = append(has, r.ssh != nil)
+	if r.ssh != nil {
+		has = append(has, r.ssh.present()...)
+	}
+	for len(has) <= int(stageCommands) {
+		has = append(has, false)
+	}
 	has = append(has, r.time != nil)
 	var stages []stage
 	for st, present := range has {
@@ -125,8 +152,13 @@ func (r *rule) ask(st stage, s *subject) match {
 		return r.askLabels(s)
 	case stageIsSQL:
 		return known(s.isSQL)
+	case stageIsSSH:
+		return known(s.isSSH)
 	case stageTime:
 		return known(r.time.matches(s.Now))
+	}
+	if st > stageIsSSH {
+		return r.ssh.ask(st, s)
 	}
 	return r.sql.ask(st, s)
 }
@@ -146,11 +178,15 @@ func (r *rule) askActions(s *subject) match {
 	switch {
 	case !wild:
 		return no
-	case s.dark && !(r.sql != nil && r.sql.unknown != nil && *r.sql.unknown):
+	case s.dark && !r.wantsUnknown():
 		return may
 	default:
 		return yes
 	}
+}
+
+func (r *rule) wantsUnknown() bool {
+	return r.sql != nil && r.sql.unknown != nil && *r.sql.unknown || r.ssh != nil && r.ssh.unknown != nil && *r.ssh.unknown
 }
 
 // askActors: kinds speak of everybody who acts, the principal and the chain
@@ -262,13 +298,19 @@ func (m *sqlMatch) onlyEffects(s *subject) match {
 }
 
 // askWhen evaluates the condition. For an action that is not SQL, `sql` is
-// empty, and an allow rule whose condition reads it does not match.
+// empty, and an allow rule whose condition reads it does not match; so it is
+// for `ssh`, also where an action has not what is read, such as the host of a
+// command.
 func (r *rule) askWhen(s *subject) (match, error) {
 	switch {
 	case r.when == nil:
 		return yes, nil
 	case r.when.readsSQL && !s.isSQL && r.effect == Allow:
 		return no, nil
+	case r.when.readsSSH && r.effect == Allow && !(s.isSSH && r.when.appliesTo(s.Action.Verb)):
+		return no, nil
+	case r.when.readsSSH && r.when.unsure(s):
+		return may, nil
 	case r.when.readsFacts && s.dark:
 		return may, nil
 	case r.when.readsLabels && s.isSQL && !s.traced():

@@ -24,7 +24,7 @@ func knownProtocol(s string) bool {
 // over what is other people's.
 func unseen(verb string) bool {
 	switch verb {
-	case "sql.unknown", "sql.function_call", "sql.replication", "audit.read", "session.end":
+	case "sql.unknown", "sql.function_call", "sql.replication", "audit.read", "session.end", SSHUnknown:
 		return true
 	}
 	return false

@@ -9,6 +9,7 @@ import (
 	"hoop/broker"
 	"hoop/broker/identity"
 	"hoop/policy"
+	"hoop/policy/shell"
 )
 
 // explain decides a text for the caller, statement by statement, and runs
@@ -25,6 +26,15 @@ func (h *Handler) explain(w http.ResponseWriter, r *http.Request, l *identity.Ca
 	}
 	p := h.Broker.Policy()
 	out := Explanation{Statements: []ExplainedStatement{}}
+	if act, err := in.Request(&c.Connection); err != nil {
+		h.fail(w, &Error{Status: http.StatusBadRequest, Code: CodeUsage, Message: err.Error()})
+		return
+	} else if act != nil {
+		out.Statements = append(out.Statements, Explain(p, &policy.Input{
+			Principal: &l.Principal, Chain: l.Chain(), Connection: &c.Connection, Now: time.Now(), Action: act}))
+		h.answer(w, out)
+		return
+	}
 	for _, st := range h.Analyzer.Statements(r.Context(), in.SQL) {
 		input := &policy.Input{
 			Principal: &l.Principal, Chain: l.Chain(), Connection: &c.Connection, Now: time.Now(),
@@ -72,5 +82,32 @@ func (h *Handler) discover(w http.ResponseWriter, r *http.Request, l *identity.C
 
 // Explain tells what a policy makes of one input, rule by rule.
 func Explain(p *policy.Policy, in *policy.Input) ExplainedStatement {
-	return ExplainedStatement{Text: in.Action.Text, SQL: in.Action.SQL, Verdict: p.Evaluate(in), Steps: p.Explain(in)}
+	return ExplainedStatement{Text: in.Action.Text, Verb: in.Action.Verb, SQL: in.Action.SQL, SSH: in.Action.SSH,
+		Verdict: p.Evaluate(in), Steps: p.Explain(in)}
+}
+
+// Request gives the action of a request to an SSH target; nil where the text is
+// SQL.
+func (in *ExplainRequest) Request(c *policy.Connection) (*policy.Action, error) {
+	asked := in.Verb != "" || in.SSH != nil
+	switch {
+	case !asked && c.Protocol != "ssh":
+		return nil, nil
+	case asked && in.SQL != "":
+		return nil, errors.New("ask about a text or about a request, not both")
+	case asked && c.Protocol != "ssh":
+		return nil, fmt.Errorf("%s is not an ssh connection, but %s: give the text of a statement", c.Name, c.Protocol)
+	}
+	request := policy.SSHRequest{Command: in.SQL}
+	if in.SSH != nil {
+		request = *in.SSH
+	}
+	verb := in.Verb
+	if verb == "" {
+		verb = request.Verb()
+	}
+	if err := request.Check(verb); err != nil {
+		return nil, err
+	}
+	return request.Action(verb, shell.Describe), nil
 }

@@ -166,18 +166,26 @@ type EndRequest struct {
 // decides for the caller and runs nothing.
 type ExplainRequest struct {
 	Connection string `json:"connection"`
-	SQL        string `json:"sql"`
+	// SQL is the text for a database; for an SSH target it is a command.
+	SQL string `json:"sql,omitempty"`
+	// Verb and SSH ask about a request of SSH instead; the verb may be left out
+	// where it follows.
+	Verb string             `json:"verb,omitempty"`
+	SSH  *policy.SSHRequest `json:"ssh,omitempty"`
 }
 
-// Explanation is the answer for each statement of the text.
+// Explanation is the answer for each statement of the text, or for the request.
 type Explanation struct {
 	Statements []ExplainedStatement `json:"statements"`
 }
 
-// ExplainedStatement is one statement, what it does, and what decides.
+// ExplainedStatement is one statement or request, what it does, and what
+// decides.
 type ExplainedStatement struct {
 	Text    string         `json:"text"`
-	SQL     *policy.SQL    `json:"sql"`
+	Verb    string         `json:"verb"`
+	SQL     *policy.SQL    `json:"sql,omitempty"`
+	SSH     *policy.SSH    `json:"ssh,omitempty"`
 	Verdict policy.Verdict `json:"verdict"`
 	Steps   []policy.Step  `json:"steps"` // one for each rule
 	// Lineage is what the target says that the results derive from; nil where

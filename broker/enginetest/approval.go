@@ -29,7 +29,7 @@ func (k *seat) hold(ctx context.Context, text, mark string) *held {
 		k.stage.t.Errorf("people are asked for %+v", h.approval.Request)
 	}
 	k.stage.until("the client reads what it waits for", func() bool { return contains(k.told.String(), askRule, askReason, h.approval.ID) })
-	k.stage.never(text, mark)
+	k.stage.notYet(text, mark)
 	return h
 }
 
@@ -84,7 +84,7 @@ func (s *stage) approve(a approval.Approval) {
 }
 
 // testApproval: an action waits for people, and what they say is what happens.
-func testApproval(t *testing.T, w *World) {
+func testApproval(t *testing.T, w *suite) {
 	s := newStage(t, w, rules())
 	k := s.sit()
 	for _, c := range []struct {
@@ -114,6 +114,8 @@ func testApproval(t *testing.T, w *World) {
 func (s *stage) approvedOnce(k *seat) {
 	mark := newMark("ask")
 	h := k.hold(context.Background(), s.world.Actions.Print(mark), mark)
+	time.Sleep(s.world.grace)
+	s.notYet(h.text, mark)
 	s.approve(h.approval)
 	if err := <-h.ended; err != nil {
 		s.t.Errorf("approved, it gave %v", err)
@@ -214,7 +216,7 @@ func (s *stage) notByWhoAsks(k *seat) {
 			s.t.Errorf("%s answered: %v", who, err)
 		}
 	}
-	s.never(h.text, mark)
+	s.notYet(h.text, mark)
 	s.approve(h.approval)
 	if err := <-h.ended; err != nil {
 		s.t.Errorf("approved by who may, it gave %v", err)
@@ -275,7 +277,7 @@ func (s *stage) othersGoOn() {
 }
 
 // testApprovalToOpen: nothing reaches the target before a session may be.
-func testApprovalToOpen(t *testing.T, w *World) {
+func testApprovalToOpen(t *testing.T, w *suite) {
 	s := newStage(t, w, first(toOpen("require_approval"), rules()))
 	for _, decision := range []string{approval.Approve, approval.Deny} {
 		type seated struct {

@@ -41,7 +41,7 @@ func (k *seat) floods() {
 
 // testBounds: what nobody reads is not taken from the target, and holds up no
 // other session.
-func testBounds(t *testing.T, w *World) {
+func testBounds(t *testing.T, w *suite) {
 	s := newStage(t, w, rules())
 	k := s.sit()
 	k.floods()

@@ -14,7 +14,7 @@ import (
 
 // testBrokenRecorder: what cannot be recorded does not happen, and after that
 // nothing does, in no session.
-func testBrokenRecorder(t *testing.T, w *World) {
+func testBrokenRecorder(t *testing.T, w *suite) {
 	t.Run("at the opening", func(t *testing.T) {
 		s := newStage(t, w, rules())
 		s.rec.watch(func(*recorder.Event) error { return errDiskGone }, nil)
@@ -45,7 +45,7 @@ func testBrokenRecorder(t *testing.T, w *World) {
 	})
 }
 
-func testThirdActionBreaks(t *testing.T, w *World) {
+func testThirdActionBreaks(t *testing.T, w *suite) {
 	s := newStage(t, w, rules())
 	k, other := s.sit(), s.sit()
 	k.works()
@@ -86,7 +86,7 @@ func isRefusal(err error) bool {
 
 // testBrokenParts: a policy, a detector, a credential or a target that cannot
 // be used denies.
-func testBrokenParts(t *testing.T, w *World) {
+func testBrokenParts(t *testing.T, w *suite) {
 	t.Run("policy", func(t *testing.T) {
 		s := newStage(t, w, first(policy.RuleSpec{Name: "riddle", When: `action.verb != "session.open" && int(action.text) > 3`, Effect: "allow"}, rules()))
 		mark := newMark("fine")
@@ -114,7 +114,7 @@ func testBrokenParts(t *testing.T, w *World) {
 
 // testBrokenDetectors puts a class in force that nobody knows, under a session
 // that is open.
-func testBrokenDetectors(t *testing.T, w *World) {
+func testBrokenDetectors(t *testing.T, w *suite) {
 	s := newStage(t, w, rules())
 	k := s.sit()
 	k.works()
@@ -154,7 +154,7 @@ func (s *stage) shutThenServed(words string) {
 	s.sit().works()
 }
 
-func testNoTarget(t *testing.T, w *World) {
+func testNoTarget(t *testing.T, w *suite) {
 	s := newStage(t, w, rules())
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

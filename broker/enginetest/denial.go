@@ -9,7 +9,7 @@ import (
 
 // testDenial: who is denied reads rule, reason and hint; the target has
 // nothing of it, the record has, and the session goes on.
-func testDenial(t *testing.T, w *World) {
+func testDenial(t *testing.T, w *suite) {
 	t.Run("an action", func(t *testing.T) { testDeniedAction(t, w) })
 	t.Run("the opening", func(t *testing.T) { testDeniedOpening(t, w) })
 	t.Run("what no rule allows", func(t *testing.T) {
@@ -19,7 +19,7 @@ func testDenial(t *testing.T, w *World) {
 	})
 }
 
-func testDeniedAction(t *testing.T, w *World) {
+func testDeniedAction(t *testing.T, w *suite) {
 	s := newStage(t, w, rules())
 	k := s.sit()
 	for _, text := range []func(string) string{w.Actions.Print, w.Actions.Wait, w.Actions.Flood} {
@@ -41,7 +41,7 @@ func testDeniedAction(t *testing.T, w *World) {
 	}
 }
 
-func testDeniedOpening(t *testing.T, w *World) {
+func testDeniedOpening(t *testing.T, w *suite) {
 	s := newStage(t, w, first(toOpen("deny"), rules()))
 	if _, text := s.refused(); !contains(text, "door", "the door is kept", "ring the bell") {
 		t.Errorf("the client read %q", text)
@@ -57,7 +57,7 @@ func testDeniedOpening(t *testing.T, w *World) {
 
 // testMasking: what a detector finds reaches neither the client nor the
 // record.
-func testMasking(t *testing.T, w *World) {
+func testMasking(t *testing.T, w *suite) {
 	doc := rules()
 	doc.Patterns = map[string]string{"badge": `BADGE-[0-9]{6}`}
 	doc.Detectors = []policy.DetectorSpec{{Classes: []string{"badge"}}}

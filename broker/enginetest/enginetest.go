@@ -114,10 +114,11 @@ type Puzzler interface {
 }
 
 // Run runs the suite.
-func Run(t *testing.T, w World) {
+func Run(t *testing.T, world World) {
+	w := &suite{World: world, grace: time.Second}
 	for _, c := range []struct {
 		name string
-		run  func(*testing.T, *World)
+		run  func(*testing.T, *suite)
 	}{
 		{"order", testOrder},
 		{"denial", testDenial},
@@ -132,7 +133,34 @@ func Run(t *testing.T, w World) {
 		{"bounds", testBounds},
 		{"refuse", testRefuse},
 		{"nothing is left", testNothingIsLeft},
+		{"nothing forbidden ran", testNothingForbiddenRan},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.run(t, &w) })
+		t.Run(c.name, func(t *testing.T) { c.run(t, w) })
+	}
+}
+
+// suite is a world and what the cases leave to its end.
+type suite struct {
+	World
+	// grace is how long an engine that forwards what it must not gets for it
+	// to show at the target: several times what an allowed action takes.
+	grace     time.Duration
+	forbidden []action
+}
+
+// action is one that must never run.
+type action struct{ text, mark string }
+
+// testNothingForbiddenRan: of all that was refused in any case, nothing came to
+// the target later either.
+func testNothingForbiddenRan(t *testing.T, w *suite) {
+	time.Sleep(w.grace)
+	for _, a := range w.forbidden {
+		if texts, err := w.Target.Log.Ran(a.mark); err != nil || len(texts) > 0 {
+			t.Errorf("the target ran %q, %v", texts, err)
+		}
+	}
+	if len(w.forbidden) < 10 {
+		t.Logf("only %d actions were refused: other cases did not run", len(w.forbidden))
 	}
 }

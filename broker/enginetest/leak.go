@@ -11,11 +11,11 @@ import (
 
 // testNothingIsLeft: sessions leave no goroutine and no connection to the
 // target, however they end.
-func testNothingIsLeft(t *testing.T, w *World) {
+func testNothingIsLeft(t *testing.T, w *suite) {
 	s := newStage(t, w, first(toOpenFor("mallory"), rules()))
 	s.sessions() // whatever an engine keeps for all sessions is there by now
 	before := goroutines()
-	for range 3 {
+	for range 2 {
 		s.sessions()
 	}
 	var left []string

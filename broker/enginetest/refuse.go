@@ -13,8 +13,8 @@ import (
 
 // testRefuse: who is turned away at the door reads why in the protocol, and a
 // client that says nothing keeps nobody.
-func testRefuse(t *testing.T, w *World) {
-	s := hurried(t, w, 2*time.Second)
+func testRefuse(t *testing.T, w *suite) {
+	s := newHurriedStage(t, w, rules(), 2*time.Second)
 	silent, done := s.turnAway(&broker.Denial{Message: "you are not expected"})
 	defer silent.Close()
 	for _, d := range []*broker.Denial{

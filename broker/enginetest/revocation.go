@@ -10,7 +10,7 @@ import (
 
 // testRevocation: what ends a session ends it at once, whatever it is doing,
 // and its client reads why.
-func testRevocation(t *testing.T, w *World) {
+func testRevocation(t *testing.T, w *suite) {
 	for _, how := range []struct {
 		name, words string
 		end         func(s *stage, login context.CancelCauseFunc)
@@ -95,7 +95,7 @@ func (k *seat) interrupted(ended <-chan error, words string) {
 }
 
 // testOthersLive: what ends one session ends no other.
-func testOthersLive(t *testing.T, w *World) {
+func testOthersLive(t *testing.T, w *suite) {
 	s := newStage(t, w, rules())
 	k := s.sit()
 	id := s.broker.Live()[0].ID
@@ -108,7 +108,7 @@ func testOthersLive(t *testing.T, w *World) {
 }
 
 // testRevokedUnread: a client that reads nothing cannot keep its session.
-func testRevokedUnread(t *testing.T, w *World) {
+func testRevokedUnread(t *testing.T, w *suite) {
 	s := newStage(t, w, rules())
 	k := s.sit()
 	k.floods()

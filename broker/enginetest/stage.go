@@ -28,15 +28,16 @@ const patience = 20 * time.Second
 
 // stage is a broker with everything around it, for one case.
 type stage struct {
-	t      *testing.T
-	world  *World
-	engine broker.Engine
-	broker *broker.Broker
-	desk   *approval.Desk
-	log    *recorder.Log
-	rec    *watched
-	wire   *wire
-	way    *approvalStore
+	t         *testing.T
+	world     *suite
+	engine    broker.Engine
+	broker    *broker.Broker
+	desk      *approval.Desk
+	log       *recorder.Log
+	rec       *watched
+	wire      *wire
+	store     *store.Store
+	handshake time.Duration
 
 	engineLog transcript
 	seen      transcript // by all clients
@@ -47,14 +48,17 @@ type stage struct {
 	serves sync.WaitGroup
 }
 
-// approvalStore keeps approvals; its lifetime is the stage's.
-type approvalStore struct{ *store.Store }
-
 // newStage makes a broker under some rules. When the case ends, what the
 // sessions left is checked: see check.
-func newStage(t *testing.T, w *World, doc policy.Document) *stage {
+func newStage(t *testing.T, w *suite, doc policy.Document) *stage {
 	t.Helper()
-	s := &stage{t: t, world: w, wire: newWire(t, &w.Target.Where)}
+	return newHurriedStage(t, w, doc, patience)
+}
+
+// newHurriedStage makes one whose engine waits only so long for a handshake.
+func newHurriedStage(t *testing.T, w *suite, doc policy.Document, handshake time.Duration) *stage {
+	t.Helper()
+	s := &stage{t: t, world: w, handshake: handshake, wire: newWire(t, &w.Target.Where)}
 	s.secret = func() (*broker.Secret, error) { sec := w.Target.Secret; return &sec, nil }
 	s.open(t.TempDir())
 	where := w.Target.Where
@@ -76,9 +80,9 @@ func (s *stage) open(dir string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.way = &approvalStore{st}
+	s.store = st
 	logger := slog.New(slog.NewTextHandler(&s.engineLog, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s.engine = s.world.Engine(Options{Logger: logger, Handshake: patience})
+	s.engine = s.world.Engine(Options{Logger: logger, Handshake: s.handshake})
 	s.desk, err = approval.New(s.t.Context(), approval.Config{State: st, Recorder: s.rec, Log: logger,
 		Policy: func() *policy.Policy { return s.broker.Policy() }})
 	if err != nil {
@@ -126,7 +130,7 @@ func (s *stage) close() {
 	s.serves.Wait()
 	s.desk.Close()
 	s.wire.close()
-	err := errors.Join(s.log.Close(), s.way.Close())
+	err := errors.Join(s.log.Close(), s.store.Close())
 	if err != nil && !s.rec.broken() {
 		s.t.Error(err)
 	}
@@ -154,12 +158,22 @@ func (s *stage) ran(mark string) []string {
 	return texts
 }
 
-// idle reports whether the target has nothing with the mark. It leaves an
-// engine that would forward too early the time to do so.
-func (s *stage) idle(mark string) bool {
+// notYet wants the target to have nothing with a mark so far.
+func (s *stage) notYet(text, mark string) {
 	s.t.Helper()
-	time.Sleep(20 * time.Millisecond)
-	return len(s.ran(mark)) == 0
+	if len(s.ran(mark)) > 0 {
+		s.t.Errorf("the target ran %q too early", text)
+	}
+}
+
+// never wants it to have nothing, now or at the end of the suite.
+func (s *stage) never(text, mark string) {
+	s.t.Helper()
+	if len(s.ran(mark)) > 0 {
+		s.t.Errorf("the target ran %q", text)
+		return
+	}
+	s.world.forbidden = append(s.world.forbidden, action{text, mark})
 }
 
 // events are those on file so far.

@@ -14,7 +14,7 @@ import (
 func (a *App) sessionsCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "sessions", Short: "Look at sessions, live and past", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(a.sessionsListCmd(), a.sessionsShowCmd(), a.sessionsExportCmd(), a.sessionsEndCmd())
+	cmd.AddCommand(a.sessionsListCmd(), a.sessionsShowCmd(), a.sessionsReplayCmd(), a.sessionsExportCmd(), a.sessionsEndCmd())
 	return cmd
 }
 

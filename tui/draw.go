@@ -19,6 +19,8 @@ func (m *Model) draw() string {
 		rows = m.drawSessions(body)
 	case m.screen == timeline:
 		rows = m.drawTimeline(body)
+	case m.screen == replaying:
+		return m.drawReplayScreen()
 	default:
 		rows = m.drawApprovals(body)
 	}
@@ -26,11 +28,28 @@ func (m *Model) draw() string {
 		rows = append(rows, "")
 	}
 	out := append([]string{m.heading()}, rows[:body]...)
-	out = append(out, m.footer()...)
-	for i := range out {
-		out[i] = cell(out[i], m.width)
+	return m.joined(append(out, m.footer()...))
+}
+
+func (m *Model) joined(rows []string) string {
+	for i := range rows {
+		rows[i] = cell(rows[i], m.width)
 	}
-	return strings.Join(out, "\n")
+	return strings.Join(rows, "\n")
+}
+
+// drawReplayScreen leaves as much as it can to the terminal that is shown.
+func (m *Model) drawReplayScreen() string {
+	foot := m.footer()
+	last := foot[1]
+	if m.notice != "" || m.prompt != nil {
+		last = foot[0]
+	}
+	if m.replay.zoomed {
+		return m.joined(m.drawZoomed(last))
+	}
+	rows := append([]string{m.heading()}, m.drawReplay(max(2, m.height-2))...)
+	return m.joined(append(rows, last))
 }
 
 func (m *Model) heading() string {
@@ -40,6 +59,8 @@ func (m *Model) heading() string {
 		name = fmt.Sprintf("sessions (%d)", len(m.shownSessions()))
 	case timeline:
 		name = "session " + m.detail.ID
+	case replaying:
+		name = m.replayHeading()
 	default:
 		name = fmt.Sprintf("approvals (%d pending)", m.pending())
 	}
@@ -52,6 +73,9 @@ func (m *Model) heading() string {
 	}
 	left := m.look.title.Render(" hoop · " + name)
 	right := fmt.Sprintf("%s  %s %s", visible(m.opts.Me), visible(m.opts.Broker), link)
+	if m.opts.Only != nil {
+		right = ""
+	}
 	return spread(left, right, m.width)
 }
 

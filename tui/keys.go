@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,10 +21,16 @@ func (m *Model) keys() []binding {
 	everywhere := []binding{{"/", "filter"}, {"tab", "approvals or sessions"}, {"?", "keys"}, {"r", "load again"}, {"q", "leave"},
 		{"j k", "choose, as ↑↓"}, {"g G", "the first, the last; also home and end"}, {"ctrl+c", "leave at once"}}
 	switch m.screen {
+	case replaying:
+		return m.replayKeys()
 	case sessions:
-		return append([]binding{{"enter", "timeline"}, {"x", "end it"}, {"↑↓", "choose"}}, everywhere...)
+		return append([]binding{{"enter", "open; its recording where it has one, else what it did"}, {"x", "end it"}, {"↑↓", "choose"}}, everywhere...)
 	case timeline:
-		return append([]binding{{"f", "follow"}, {"s", "slow first"}, {"↑↓", "choose"}, {"e", "export"}, {"esc", "back; also backspace"}}, everywhere...)
+		keys := []binding{{"f", "follow"}, {"s", "slow first"}, {"↑↓", "choose"}, {"e", "export"}, {"esc", "back; also backspace"}}
+		if len(m.recorded) > 0 {
+			keys = append([]binding{{"enter", "replay"}}, keys...)
+		}
+		return append(keys, everywhere...)
 	default:
 		return append([]binding{{"a", "approve"}, {"t", "for a time"}, {"d", "deny"}, {"↑↓", "choose"}, {"pgdn", "read on; also space"},
 			{"pgup", "read back; also b"}}, everywhere...)
@@ -55,6 +62,9 @@ func (m *Model) key(k tea.KeyPressMsg) tea.Cmd {
 		return nil
 	}
 	m.notice = ""
+	if m.screen == replaying {
+		return m.replayKey(k.String())
+	}
 	if cmd, done := m.moveKey(k.String()); done {
 		return cmd
 	}
@@ -163,7 +173,7 @@ func (m *Model) sessionKey(k string) tea.Cmd {
 	case "enter":
 		m.scroll, m.selected[timeline] = 0, 0
 		m.command = "hoop sessions show " + id
-		return func() tea.Msg { return m.fetchSession(id) }
+		return func() tea.Msg { return m.fetchSession(id, true) }
 	case "x":
 		if s.State != "live" {
 			m.notice = "it is " + s.State + " already"
@@ -185,6 +195,8 @@ func (m *Model) timelineKey(k string) tea.Cmd {
 	case "esc", "backspace":
 		m.screen, m.scroll, m.command = sessions, 0, ""
 		return m.load()
+	case "enter":
+		return m.replayAction()
 	case "s":
 		m.slowFirst, m.follow = !m.slowFirst, false
 		m.command = "hoop sessions show " + m.detail.ID
@@ -201,6 +213,23 @@ func (m *Model) timelineKey(k string) tea.Cmd {
 		return m.export()
 	}
 	return nil
+}
+
+// replayAction opens the recording of the chosen action.
+func (m *Model) replayAction() tea.Cmd {
+	list := m.shownActions()
+	i := m.selected[timeline]
+	if i >= len(list) {
+		return nil
+	}
+	at := slices.IndexFunc(m.recorded, func(r Recording) bool { return r.Action == list[i].Number })
+	if at < 0 {
+		if len(m.recorded) > 0 {
+			m.notice = "this one was not recorded; those with ▶ were"
+		}
+		return nil
+	}
+	return m.openRecording(m.recorded[at], m.recorded, timeline, titleOf(m.detail))
 }
 
 // export writes the session on the screen into the folder that hoop was started

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -14,10 +15,14 @@ type (
 	tickMsg      time.Time
 	approvalsMsg []api.Approval
 	sessionsMsg  []api.Session
-	detailMsg    struct{ *api.SessionDetail }
-	eventMsg     api.ApprovalEvent
-	doneMsg      string // what was done, for the notice line
-	failedMsg    struct {
+	detailMsg    struct {
+		*api.SessionDetail
+		recorded []Recording
+		open     bool // its recording, if it is the only one
+	}
+	eventMsg  api.ApprovalEvent
+	doneMsg   string // what was done, for the notice line
+	failedMsg struct {
 		err     error
 		offline bool // nothing could be loaded, as against an action that failed
 	}
@@ -38,7 +43,7 @@ func (m *Model) load() tea.Cmd {
 		return m.loadSessions
 	case timeline:
 		id := m.detail.ID
-		return func() tea.Msg { return m.fetchSession(id) }
+		return func() tea.Msg { return m.fetchSession(id, false) }
 	default:
 		return m.loadApprovals
 	}
@@ -60,12 +65,34 @@ func (m *Model) loadSessions() tea.Msg {
 	return sessionsMsg(found)
 }
 
-func (m *Model) fetchSession(id string) tea.Msg {
+func (m *Model) fetchSession(id string, open bool) tea.Msg {
 	s, err := m.src.Session(m.ctx, id)
 	if err != nil {
 		return failedMsg{err, true}
 	}
-	return detailMsg{s}
+	msg := detailMsg{SessionDetail: s, open: open}
+	if src, ok := m.src.(Recorder); ok {
+		if msg.recorded, err = src.Recordings(m.ctx, s.ID); err != nil {
+			return failedMsg{err, true}
+		}
+	}
+	return msg
+}
+
+// detailLoaded shows a session: its recording, or what it did.
+func (m *Model) detailLoaded(msg detailMsg) tea.Cmd {
+	m.detail, m.recorded = msg.SessionDetail, msg.recorded
+	if msg.open && len(m.recorded) == 1 && m.screen == sessions {
+		return m.openRecording(m.recorded[0], m.recorded, sessions, titleOf(m.detail))
+	}
+	if m.screen != replaying { // it was loaded for a replay that has begun since
+		m.screen = timeline
+	}
+	return nil
+}
+
+func titleOf(s *api.SessionDetail) string {
+	return fmt.Sprintf("%s → %s (%s)  %s", s.Chain, s.Connection, s.Protocol, s.Started.Local().Format("15:04:05"))
 }
 
 // watch keeps a stream of changes open, and opens it again when it breaks.

@@ -82,7 +82,7 @@ func (m *Model) drawTimeline(height int) []string {
 	var rows []string
 	for i := range list {
 		x := &list[i]
-		line := fmt.Sprintf("  %s %s %6d %s %s %s", cell(x.Time.Local().Format("15:04:05"), 9), cell(took(x.Duration), 9), x.Rows,
+		line := fmt.Sprintf(" %s%s %s %6d %s %s %s", m.recordedSign(x), cell(x.Time.Local().Format("15:04:05"), 9), cell(took(x.Duration), 9), x.Rows,
 			cell(verdict(x), 16), cell(x.Outcome+ifSet(" ", x.Code), 10), one(x.Text))
 		line = cell(line, m.width)
 		if i == m.selected[timeline] {
@@ -95,6 +95,14 @@ func (m *Model) drawTimeline(height int) []string {
 	out := append(head, window(rows, m.selected[timeline], room)...)
 	out = append(out, m.look.faint.Render(strings.Repeat("─", m.width)))
 	return append(out, below...)
+}
+
+// recordedSign tells that an action has a recording.
+func (m *Model) recordedSign(x *api.Action) string {
+	if slices.ContainsFunc(m.recorded, func(r Recording) bool { return r.Action == x.Number }) {
+		return "▶"
+	}
+	return " "
 }
 
 // actionDetail is the chosen statement whole.

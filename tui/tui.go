@@ -1,11 +1,12 @@
 // Package tui is hoop's screen in the terminal: approvals to answer, sessions
-// to follow, and what a session did, in time.
+// to follow, what a session did, in time, and recordings to replay.
 //
 // # Scope
 //
 // It shows and asks. It reaches a broker only through Source, decides nothing,
 // and never shows what somebody else wrote in a way that could move the cursor
-// or change a colour. Nothing it waits for stops the screen.
+// or change a colour; a recording is drawn anew, within its part of the screen,
+// from what a terminal makes of its bytes. Nothing it waits for stops the screen.
 package tui
 
 import (
@@ -42,8 +43,13 @@ type Options struct {
 	Broker  string
 	NoColor bool
 	Now     func() time.Time
-	// Start is the first screen: "approvals" or "sessions".
+	// Start is the first screen: "approvals", "sessions" or "replay".
 	Start string
+	// Replay is what the screen "replay" begins with.
+	Replay Recording
+	Begin  *Begin
+	// Only is the one thing that is shown, without a Source; nil for all.
+	Only *Only
 }
 
 // Run shows the screen until the person leaves it or ctx ends.
@@ -69,6 +75,7 @@ const (
 	approvals screen = iota
 	sessions
 	timeline
+	replaying
 )
 
 // Model is the state of the screen. It follows bubbletea's contract: Update
@@ -86,6 +93,9 @@ type Model struct {
 	approvals []api.Approval
 	sessions  []api.Session
 	detail    *api.SessionDetail
+	recorded  []Recording // of that session
+	replay    *showing
+	frames    int
 	selected  map[screen]int
 	filter    map[screen]string
 	scroll    int
@@ -108,14 +118,26 @@ func New(ctx context.Context, src Source, o Options) *Model {
 	}
 	m := &Model{ctx: ctx, src: src, opts: o, look: newLook(o.NoColor), width: 80, height: 24, now: o.Now(),
 		selected: map[screen]int{}, filter: map[screen]string{}, read: map[string]bool{}}
-	if o.Start == "sessions" {
+	if o.Start != "approvals" && o.Start != "" {
 		m.screen = sessions
+	}
+	if o.Only != nil {
+		m.command = o.Only.Command
+		m.screen, m.replay = replaying, &showing{player: o.Only.Player}
 	}
 	return m
 }
 
 // Init loads what the first screen shows and starts the clock.
-func (m *Model) Init() tea.Cmd { return tea.Batch(m.load(), tick()) }
+func (m *Model) Init() tea.Cmd {
+	if m.opts.Only != nil {
+		return tea.Batch(tick(), func() tea.Msg { return recordingMsg{player: m.opts.Only.Player, title: m.opts.Only.Title} })
+	}
+	if m.opts.Start == "replay" {
+		return tea.Batch(m.load(), tick(), m.openRecording(m.opts.Replay, []Recording{m.opts.Replay}, sessions, ""))
+	}
+	return tea.Batch(m.load(), tick())
+}
 
 // View draws the whole terminal.
 func (m *Model) View() tea.View {

@@ -129,7 +129,7 @@ func (r *rig) run(cmd tea.Cmd) {
 		return
 	}
 	switch msg := cmd().(type) {
-	case nil, tea.QuitMsg, tickMsg:
+	case nil, tea.QuitMsg, tickMsg, frameMsg:
 	case tea.BatchMsg:
 		for _, c := range msg {
 			r.run(c)
@@ -149,6 +149,10 @@ func (r *rig) press(keys ...string) {
 			r.send(tea.KeyPressMsg{Code: tea.KeyEscape})
 		case "tab":
 			r.send(tea.KeyPressMsg{Code: tea.KeyTab})
+		case "left", "right":
+			r.send(tea.KeyPressMsg{Code: map[string]rune{"left": tea.KeyLeft, "right": tea.KeyRight}[k]})
+		case "space":
+			r.send(tea.KeyPressMsg{Code: tea.KeySpace, Text: " "})
 		case "down":
 			r.send(tea.KeyPressMsg{Code: tea.KeyDown})
 		case "pgdown":

@@ -24,8 +24,13 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.keeping(func() { m.sessions = msg })
 	case detailMsg:
 		m.loaded()
-		m.detail = msg.SessionDetail
-		m.screen = timeline
+		return m, m.detailLoaded(msg)
+	case recordingMsg:
+		return m, m.recordingLoaded(msg)
+	case frameMsg:
+		return m, m.framed(msg)
+	case foundMsg:
+		m.found(msg)
 	case eventMsg:
 		m.keeping(func() { m.changed(api.ApprovalEvent(msg)) })
 	case doneMsg:
@@ -78,6 +83,12 @@ func (m *Model) failed(f failedMsg) {
 func (m *Model) ticked(t time.Time) tea.Cmd {
 	m.now = m.opts.Now()
 	stale := t.Unix()%int64(pause/time.Second) == 0
+	if m.screen == replaying {
+		if stale && m.replay.follow {
+			return tea.Batch(tick(), m.reload())
+		}
+		return tick()
+	}
 	if stale && !m.loading && m.prompt == nil {
 		return tea.Batch(tick(), m.load())
 	}
@@ -113,6 +124,8 @@ func (m *Model) count() int {
 		return len(m.shownSessions())
 	case timeline:
 		return len(m.shownActions())
+	case replaying:
+		return 0
 	default:
 		return len(m.shownApprovals())
 	}

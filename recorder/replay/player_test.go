@@ -257,7 +257,7 @@ func TestKeyframesAreBounded(t *testing.T) {
 		}
 	}
 	p := player(t, rec)
-	if n := len(p.keys) * 2 * rec.Cols * rec.Rows; n > 2*maxKept || len(p.keys) < 8 {
+	if n := len(p.keys) * 2 * rec.Cols * rec.Rows; n > 2*maxKept || len(p.keys) < 4 {
 		t.Errorf("%d keyframes hold %d cells", len(p.keys), n)
 	}
 }

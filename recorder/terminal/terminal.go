@@ -15,8 +15,8 @@ import "slices"
 
 // MaxCols and MaxRows bound the size of a terminal; what is larger is cut.
 const (
-	MaxCols = 500
-	MaxRows = 200
+	MaxCols = 1000
+	MaxRows = 400
 )
 
 // Terminal is one terminal with its two screens. It is made by New and is not

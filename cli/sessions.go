@@ -68,12 +68,16 @@ func (a *App) sessionsShowCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json() {
-				return a.printJSON(s)
-			}
-			return a.showSession(s)
+			return a.printSession(s)
 		},
 	}
+}
+
+func (a *App) printSession(s *api.SessionDetail) error {
+	if a.json() {
+		return a.printJSON(s)
+	}
+	return a.showSession(s)
 }
 
 func (a *App) showSession(s *api.SessionDetail) error {

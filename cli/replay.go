@@ -91,7 +91,7 @@ func (o *replayOptions) begin() (*tui.Opening, error) {
 	return &tui.Opening{From: from, Follow: o.follow, Zoomed: !o.full, Alone: o.file != "" || !o.full}, nil
 }
 
-// parseOffset reads 2m40s, 2:40 or 1:02:40.
+// parseOffset reads 2m40s, 2:40, 1:02:40 or a number of seconds.
 func parseOffset(s string) (time.Duration, error) {
 	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
 		return d, nil
@@ -100,7 +100,7 @@ func parseOffset(s string) (time.Duration, error) {
 	parts := strings.Split(s, ":")
 	for _, p := range parts {
 		n, err := strconv.ParseUint(p, 10, 16)
-		if err != nil || len(parts) < 2 || len(parts) > 3 {
+		if err != nil || len(parts) > 3 {
 			return 0, usagef("--from %q is no time such as 2m40s or 2:40", s)
 		}
 		sum = sum*60 + time.Duration(n)*time.Second

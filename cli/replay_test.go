@@ -143,7 +143,7 @@ func TestReplayUsage(t *testing.T) {
 			t.Errorf("%s: %q %q", c.args, r.stdout, r.stderr)
 		}
 	}
-	for s, want := range map[string]time.Duration{"2m40s": 160 * time.Second, "2:40": 160 * time.Second, "1:02:40": 3760 * time.Second, "0s": 0, "500ms": 500 * time.Millisecond} {
+	for s, want := range map[string]time.Duration{"2m40s": 160 * time.Second, "2:40": 160 * time.Second, "1:02:40": 3760 * time.Second, "90": 90 * time.Second, "0s": 0, "500ms": 500 * time.Millisecond} {
 		if got, err := parseOffset(s); got != want || err != nil {
 			t.Errorf("%s is %s, %v", s, got, err)
 		}

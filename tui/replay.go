@@ -114,7 +114,7 @@ func replayArgs(r Recording, others []Recording) string {
 // recordingLoaded shows a recording that is new, or that has grown.
 func (m *Model) recordingLoaded(msg recordingMsg) tea.Cmd {
 	m.loaded()
-	mergeActions(msg.player.Recording(), m.detail, msg.Recording)
+	m.mergeActions(msg.player.Recording(), msg.Recording)
 	if r := m.replay; r != nil && m.screen == replaying && r.Session == msg.Session && r.Action == msg.Action {
 		msg.player.Speed, msg.player.Idle = r.player.Speed, r.player.Idle
 		msg.player.SeekTo(r.player.At())
@@ -148,7 +148,7 @@ type Opening struct {
 func (m *Model) open(o *Opening) {
 	m.screen, m.detail, m.recorded, m.command = replaying, o.Detail, o.Others, o.Command
 	m.replay = &showing{Recording: o.Recording, others: o.Others, title: o.Title, player: o.Player, from: sessions, zoomed: o.Zoomed, follow: o.Follow && o.Live}
-	mergeActions(o.Player.Recording(), o.Detail, o.Recording)
+	m.mergeActions(o.Player.Recording(), o.Recording)
 	o.Player.SeekTo(o.From)
 	if m.replay.follow {
 		o.Player.SeekTo(o.Player.Recording().Length)
@@ -157,14 +157,15 @@ func (m *Model) open(o *Opening) {
 
 // mergeActions marks what else the session did while it was recorded. The audit
 // log knows that exactly.
-func mergeActions(rec *replay.Recording, d *api.SessionDetail, r Recording) {
+func (m *Model) mergeActions(rec *replay.Recording, r Recording) {
+	d := m.detail
 	if d == nil || d.ID != r.Session || rec.Started.IsZero() {
 		return
 	}
 	for i := range d.ActionList {
 		x := &d.ActionList[i]
 		if at := x.Time.Sub(rec.Started); x.Number != r.Action && at >= 0 && at <= rec.Length {
-			rec.Marks = append(rec.Marks, replay.Mark{At: at, Text: x.Verb + " " + x.Text, Command: true})
+			rec.Marks = append(rec.Marks, replay.Mark{At: at, Text: m.actionText(x), Command: true})
 		}
 	}
 	slices.SortStableFunc(rec.Marks, func(a, b replay.Mark) int { return int(a.At - b.At) })

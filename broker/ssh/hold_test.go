@@ -38,7 +38,7 @@ func newHolding(t testing.TB, doc policy.Document) *holding {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.desk, err = approval.New(t.Context(), approval.Config{State: st, Recorder: &h.events, Policy: func() *policy.Policy { return h.policy }})
+	h.desk, err = approval.New(t.Context(), approval.Config{State: st, Recorder: &h.events, Policy: func() *policy.Policy { return h.policy.Load() }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestACommandWaitsForItsApproval(t *testing.T) {
 
 func TestAnApprovedCommandIsAllThatItsCertificateRuns(t *testing.T) {
 	h := newHolding(t, asking(policy.SSHExec))
-	h.secret = broker.Secret{User: shared.server.User, Kind: broker.SSHCA}
+	h.secret.Store(&broker.Secret{User: shared.server.User, Kind: broker.SSHCA})
 	before := len(shared.server.Log())
 	t.Setenv("HOOP_TEST_ONE", "1")
 	config := h.listen()

@@ -74,13 +74,13 @@ func TestLoginByPassword(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			port, key := passwordTarget(t, set)
-			w.target = broker.Target{Host: "127.0.0.1", Port: port, SSH: broker.TargetSSH{HostKeys: []string{key}}}
-			w.secret = broker.Secret{User: "app", Password: password}
+			w.target.Store(&broker.Target{Host: "127.0.0.1", Port: port, SSH: broker.TargetSSH{HostKeys: []string{key}}})
+			w.secret.Store(&broker.Secret{User: "app", Password: password})
 			config := w.listen()
 			if got := w.ssh(config, "true"); got.code != 255 || !strings.Contains(got.err, "let in") {
 				t.Errorf("%+v", got)
 			}
-			w.secret.Password = "another"
+			w.holds(func(s *broker.Secret) { s.Password = "another" })
 			got := w.ssh(config, "true")
 			if got.code != 255 || !strings.Contains(got.err, "the login at web-1 failed") || strings.Contains(got.err+w.log.String(), "another") {
 				t.Errorf("with a wrong one: %+v", got)

@@ -82,9 +82,6 @@ func (c *channel) serve() error {
 			return err
 		}
 	}
-	if c.up != nil {
-		_ = c.up.Close()
-	}
 	return nil
 }
 
@@ -182,6 +179,7 @@ func (c *channel) openAt(up *upstream) error {
 	}
 	st := &status{closed: make(chan struct{})}
 	c.up, c.status = ch, st
+	context.AfterFunc(c.ctx, func() { _ = ch.Close() }) // whatever waits for its answers
 	c.spawn(func() error { return c.fromTarget(st, requests) })
 	return nil
 }

@@ -78,9 +78,9 @@ func (r *relay) logIn(ctx context.Context, conn net.Conn, forced *ca.Login) (*up
 func (r *relay) methods(forced *ca.Login) ([]gossh.AuthMethod, error) {
 	switch r.secret.Kind {
 	case broker.SSHKey:
-		key, err := gossh.ParsePrivateKey(r.secret.PrivateKey)
+		key, err := parseKey(r.secret.PrivateKey)
 		if err != nil {
-			return nil, errors.New("the credential holds no private key that could be read; one with a passphrase cannot")
+			return nil, fmt.Errorf("the credential: %w", err)
 		}
 		return []gossh.AuthMethod{gossh.PublicKeys(key)}, nil
 	case broker.SSHCA:

@@ -180,7 +180,7 @@ func (l *lobby) Meaning(context.Context, *broker.Action) (approval.Meaning, erro
 // broker.Engine.
 func (e *Engine) Refuse(client net.Conn, d *broker.Denial) error {
 	defer client.Close()
-	conf, err := e.serverConfig("hoop")
+	conf, err := e.serverConfig("")
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func newWorld(t *testing.T, rec func(*recorder.Log) Recorder) *world {
 	if err := w.session.Open(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
-	if w.ticket, err = w.session.Decide(t.Context(), &Action{Action: policy.Action{Verb: "ssh.shell"}}); err != nil {
+	if w.ticket, err = w.session.Decide(t.Context(), &Action{Action: policy.Action{Verb: policy.SSHShell, SSH: &policy.SSH{PTY: true}}}); err != nil {
 		t.Fatal(err)
 	}
 	return w

@@ -9,12 +9,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"hoop/broker/api"
+	"hoop/recorder/recording"
 	"hoop/recorder/replay"
 	"hoop/tui"
 )
@@ -28,6 +31,7 @@ type replayOptions struct {
 	speed   float64
 	idle    time.Duration
 	full    bool
+	follow  bool
 }
 
 func (a *App) sessionsReplayCmd() *cobra.Command {
@@ -49,7 +53,7 @@ func (a *App) sessionsReplayCmd() *cobra.Command {
 				return err
 			}
 			if o.file != "" {
-				return a.replayFile(cmd.Context(), o.file, begin)
+				return a.replayFile(cmd.Context(), &o, begin)
 			}
 			return a.replaySession(cmd.Context(), &o, begin)
 		},
@@ -61,17 +65,18 @@ func (a *App) sessionsReplayCmd() *cobra.Command {
 	f.Float64Var(&o.speed, "speed", 1, "so many times faster than it was, 0.1 to 100")
 	f.DurationVar(&o.idle, "idle", 2*time.Second, "cut pauses to this length; 0 leaves them")
 	f.BoolVar(&o.full, "tui", false, "with the list of commands beside it, as in hoop tui")
+	f.BoolVar(&o.follow, "follow", false, "stay at the end of a session that is still being recorded")
 	_ = cmd.MarkFlagFilename("file", "cast", "gz")
 	return cmd
 }
 
 // begin checks the options.
-func (o *replayOptions) begin() (*tui.Begin, error) {
+func (o *replayOptions) begin() (*tui.Opening, error) {
 	if (o.session == "") == (o.file == "") {
 		return nil, usagef("name either a session or a file")
 	}
-	if o.file != "" && o.action != 0 {
-		return nil, usagef("--action is of a session; a file is one recording")
+	if o.file != "" && (o.action != 0 || o.follow) {
+		return nil, usagef("--action and --follow are of a session; a file is one recording")
 	}
 	if !(o.speed >= 0.1 && o.speed <= 100) { // also what is no number
 		return nil, usagef("--speed %g is not between 0.1 and 100", o.speed)
@@ -83,10 +88,10 @@ func (o *replayOptions) begin() (*tui.Begin, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tui.Begin{From: from, Speed: o.speed, Idle: o.idle, Zoomed: !o.full}, nil
+	return &tui.Opening{From: from, Follow: o.follow, Zoomed: !o.full, Alone: o.file != "" || !o.full}, nil
 }
 
-// parseOffset reads 2m40s, 2:40 or 1:02:40.
+// parseOffset reads 2m40s, 2:40, 1:02:40 or a number of seconds.
 func parseOffset(s string) (time.Duration, error) {
 	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
 		return d, nil
@@ -95,7 +100,7 @@ func parseOffset(s string) (time.Duration, error) {
 	parts := strings.Split(s, ":")
 	for _, p := range parts {
 		n, err := strconv.ParseUint(p, 10, 16)
-		if err != nil || len(parts) < 2 || len(parts) > 3 {
+		if err != nil || len(parts) > 3 {
 			return 0, usagef("--from %q is no time such as 2m40s or 2:40", s)
 		}
 		sum = sum*60 + time.Duration(n)*time.Second
@@ -111,20 +116,20 @@ func (a *App) needTerminal(instead string) error {
 	return usagef("a recording is shown on a terminal alone; %s", instead)
 }
 
-func (a *App) replayFile(ctx context.Context, path string, begin *tui.Begin) error {
+func (a *App) replayFile(ctx context.Context, o *replayOptions, begin *tui.Opening) error {
 	if err := a.needTerminal("the file can be read by programs as it is"); err != nil {
 		return err
 	}
-	p, err := openCast(ctx, path)
-	if err != nil {
+	var err error
+	if begin.Player, err = openCast(ctx, o.file); err != nil {
 		return err
 	}
-	title := p.Recording().Title
-	if title == "" {
-		title = filepath.Base(path)
+	begin.Player.Speed, begin.Player.Idle = o.speed, o.idle
+	if begin.Title = begin.Player.Recording().Title; begin.Title == "" {
+		begin.Title = filepath.Base(o.file)
 	}
-	return tui.Run(ctx, nil, tui.Options{In: a.In, Out: a.Out, NoColor: a.noColor, Begin: begin,
-		Only: &tui.Only{Player: p, Title: title, Command: "hoop sessions replay --file " + shellQuote(path)}})
+	begin.Command = "hoop sessions replay --file " + shellQuote(o.file)
+	return tui.Run(ctx, nil, tui.Options{In: a.In, Out: a.Out, NoColor: a.noColor, Open: begin})
 }
 
 func openCast(ctx context.Context, path string) (*replay.Player, error) {
@@ -150,8 +155,9 @@ func openCast(ctx context.Context, path string) (*replay.Player, error) {
 	return replay.NewPlayer(ctx, rec)
 }
 
-// replaySession shows what a session did where nothing of it was recorded.
-func (a *App) replaySession(ctx context.Context, o *replayOptions, _ *tui.Begin) error {
+// replaySession shows the recording of a session, or what it did where nothing
+// of it was recorded.
+func (a *App) replaySession(ctx context.Context, o *replayOptions, begin *tui.Opening) error {
 	c, err := a.client(ctx)
 	if err != nil {
 		return err
@@ -160,8 +166,73 @@ func (a *App) replaySession(ctx context.Context, o *replayOptions, _ *tui.Begin)
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		return a.printJSON(s)
+	d := desk{c}
+	if begin.Others, err = d.Recordings(ctx, s.ID); err != nil {
+		return err
 	}
-	return a.showSession(s)
+	if len(begin.Others) == 0 && o.action == 0 {
+		return a.printSession(s)
+	}
+	if err := a.needTerminal("hoop sessions export " + s.ID + " --format txt writes it as text"); err != nil {
+		return err
+	}
+	if o.action == 0 {
+		if o.action, err = onlyRecording(ctx, c, s.ID); err != nil {
+			return err
+		}
+	}
+	if err := load(ctx, d, s, o, begin); err != nil {
+		return err
+	}
+	me, err := c.Whoami(ctx)
+	if err != nil {
+		return err
+	}
+	c.Dialer.Notify = nil // the screen is not for notes
+	return tui.Run(ctx, d, tui.Options{In: a.In, Out: a.Out, Me: me.Principal.Name, Broker: c.Dialer.URL.Host, NoColor: a.noColor, Open: begin})
+}
+
+// load reads the recording that was asked for.
+func load(ctx context.Context, d desk, s *api.SessionDetail, o *replayOptions, begin *tui.Opening) error {
+	rec, err := d.Recording(ctx, s.ID, o.action)
+	if err != nil {
+		return err
+	}
+	if begin.Player, err = replay.NewPlayer(ctx, rec); err != nil {
+		return err
+	}
+	begin.Player.Speed, begin.Player.Idle = o.speed, o.idle
+	begin.Recording = tui.Recording{Session: s.ID, Action: o.action}
+	if i := slices.IndexFunc(begin.Others, func(r tui.Recording) bool { return r.Action == o.action }); i >= 0 {
+		begin.Recording = begin.Others[i]
+	}
+	begin.Detail, begin.Title = s, fmt.Sprintf("%s → %s", s.Chain, s.Connection)
+	begin.Command = "hoop sessions replay " + s.ID
+	if len(begin.Others) > 1 {
+		begin.Command += fmt.Sprintf(" --action %d", o.action)
+	}
+	return nil
+}
+
+// Recordings lists the recordings of a session for the screen.
+func (d desk) Recordings(ctx context.Context, session string) ([]tui.Recording, error) {
+	found, err := d.Client.Recordings(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]tui.Recording, len(found))
+	for i, r := range found {
+		out[i] = tui.Recording{Session: r.Session, Action: r.Action, Live: r.State == recording.StateLive}
+	}
+	return out, nil
+}
+
+// Recording reads one for the screen.
+func (d desk) Recording(ctx context.Context, session string, action uint64) (*replay.Recording, error) {
+	in, err := d.Client.Recording(ctx, session, action)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = in.Close() }()
+	return replay.Read(in)
 }

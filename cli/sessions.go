@@ -68,12 +68,16 @@ func (a *App) sessionsShowCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json() {
-				return a.printJSON(s)
-			}
-			return a.showSession(s)
+			return a.printSession(s)
 		},
 	}
+}
+
+func (a *App) printSession(s *api.SessionDetail) error {
+	if a.json() {
+		return a.printJSON(s)
+	}
+	return a.showSession(s)
 }
 
 func (a *App) showSession(s *api.SessionDetail) error {
@@ -90,9 +94,19 @@ func (a *App) showSession(s *api.SessionDetail) error {
 			outcome += " " + x.Code
 		}
 		rows = append(rows, []string{strconv.FormatUint(x.Event, 10), x.Time.Local().Format("15:04:05.000"), verdictOf(x), x.Rule,
-			outcome, strconv.FormatInt(x.Rows, 10), micros(x.Duration), maskedCounts(x.Masked), oneLine(x.Text, 100)})
+			outcome, strconv.FormatInt(x.Rows, 10), micros(x.Duration), maskedCounts(x.Masked), oneLine(askedFor(x), 100)})
 	}
 	return a.table(rows)
+}
+
+// askedFor is the text of an action. Beside SQL, which says so itself, the kind of
+// it comes first: exec make, shell.
+func askedFor(x *api.Action) string {
+	protocol, kind, _ := strings.Cut(x.Verb, ".")
+	if protocol == "sql" || kind == "" {
+		return x.Text
+	}
+	return strings.TrimSpace(kind + " " + x.Text)
 }
 
 // verdictOf is the effect, and whose answer it took.

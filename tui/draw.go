@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -73,7 +74,7 @@ func (m *Model) heading() string {
 	}
 	left := m.look.title.Render(" hoop · " + name)
 	right := fmt.Sprintf("%s  %s %s", visible(m.opts.Me), visible(m.opts.Broker), link)
-	if m.opts.Only != nil {
+	if m.src == nil {
 		right = ""
 	}
 	return spread(left, right, m.width)
@@ -99,11 +100,24 @@ func (m *Model) footer() []string {
 	if m.command != "" && m.prompt == nil {
 		command := "$ " + one(m.command)
 		if plainWidth(second)+plainWidth(command) >= m.width { // what was just done matters more
-			second = "? keys"
+			second = m.fewerKeys(keys, m.width-plainWidth(command))
 		}
 		second = spread(second, command, m.width)
 	}
 	return []string{first, m.look.faint.Render(second)}
+}
+
+// fewerKeys leaves keys out until they take less than a width. Only a replay has
+// some that are worth the crowd.
+func (m *Model) fewerKeys(keys []string, width int) string {
+	const last = "? keys"
+	keys = slices.DeleteFunc(keys, func(k string) bool { return k == last || m.screen != replaying })
+	for n := len(keys); n > 0; n-- {
+		if line := strings.Join(append(slices.Clone(keys[:n]), last), " · "); plainWidth(line) < width {
+			return line
+		}
+	}
+	return last
 }
 
 func (m *Model) drawHelp() []string {

@@ -28,6 +28,10 @@ type (
 	}
 )
 
+// reloadEvery is how often, in seconds, a recording that grows is read again:
+// each time is an event of the audit log.
+const reloadEvery = 5
+
 // pause is how often what has no stream is asked for again.
 const pause = 2 * time.Second
 

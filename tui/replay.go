@@ -93,6 +93,7 @@ func (m *Model) fetchRecording(r Recording, others []Recording, from screen, tit
 	if err != nil {
 		return failedMsg{err, false}
 	}
+	r.Live = r.Live && rec.End == ""
 	return recordingMsg{Recording: r, others: others, from: from, player: p, title: title}
 }
 
@@ -112,11 +113,9 @@ func replayArgs(r Recording, others []Recording) string {
 
 // recordingLoaded shows a recording that is new, or that has grown.
 func (m *Model) recordingLoaded(msg recordingMsg) tea.Cmd {
-	if m.opts.Only == nil {
-		m.loaded()
-	}
-	mergeActions(msg.player.Recording(), m.detail, msg.Recording)
-	if r := m.replay; m.opts.Only == nil && r != nil && m.screen == replaying && r.Session == msg.Session && r.Action == msg.Action {
+	m.loaded()
+	m.mergeActions(msg.player.Recording(), msg.Recording)
+	if r := m.replay; r != nil && m.screen == replaying && r.Session == msg.Session && r.Action == msg.Action {
 		msg.player.Speed, msg.player.Idle = r.player.Speed, r.player.Idle
 		msg.player.SeekTo(r.player.At())
 		if r.follow {
@@ -125,43 +124,48 @@ func (m *Model) recordingLoaded(msg recordingMsg) tea.Cmd {
 		r.player, r.Live = msg.player, msg.Live
 		return nil
 	}
+	msg.player.Idle, msg.player.Speed = idle, 1
 	m.screen, m.notice = replaying, ""
 	m.replay = &showing{Recording: msg.Recording, others: msg.others, title: msg.title, player: msg.player, from: msg.from}
-	msg.player.Idle, msg.player.Speed = idle, 1
-	if begin := m.opts.Begin; begin != nil {
-		msg.player.Idle, msg.player.Speed = begin.Idle, begin.Speed
-		msg.player.SeekTo(begin.From)
-		m.replay.zoomed = begin.Zoomed
-		m.opts.Begin = nil // of the first one alone
-	}
 	return m.play(true)
 }
 
-// Begin says how the first recording is shown.
-type Begin struct {
-	From   time.Duration
-	Speed  float64
-	Idle   time.Duration // the longest pause; 0 for all of them
-	Zoomed bool          // the terminal alone
+// Opening is a recording that the program begins with.
+type Opening struct {
+	Recording // whose Session is "" where it is a file
+	Player    *replay.Player
+	Title     string
+	Command   string             // that shows it, without options
+	Detail    *api.SessionDetail // of the session; nil where unknown
+	Others    []Recording        // all of the session
+	From      time.Duration
+	Follow    bool // from its end on, where it still grows
+	Zoomed    bool // the terminal alone
+	Alone     bool // leaving it ends the program
 }
 
-// Only is a recording that is shown without a broker.
-type Only struct {
-	Player  *replay.Player
-	Title   string
-	Command string // that shows it, without options
+// open shows the recording to begin with. The player brings speed and pauses.
+func (m *Model) open(o *Opening) {
+	m.screen, m.detail, m.recorded, m.command = replaying, o.Detail, o.Others, o.Command
+	m.replay = &showing{Recording: o.Recording, others: o.Others, title: o.Title, player: o.Player, from: sessions, zoomed: o.Zoomed, follow: o.Follow && o.Live}
+	m.mergeActions(o.Player.Recording(), o.Recording)
+	o.Player.SeekTo(o.From)
+	if m.replay.follow {
+		o.Player.SeekTo(o.Player.Recording().Length)
+	}
 }
 
 // mergeActions marks what else the session did while it was recorded. The audit
 // log knows that exactly.
-func mergeActions(rec *replay.Recording, d *api.SessionDetail, r Recording) {
+func (m *Model) mergeActions(rec *replay.Recording, r Recording) {
+	d := m.detail
 	if d == nil || d.ID != r.Session || rec.Started.IsZero() {
 		return
 	}
 	for i := range d.ActionList {
 		x := &d.ActionList[i]
 		if at := x.Time.Sub(rec.Started); x.Number != r.Action && at >= 0 && at <= rec.Length {
-			rec.Marks = append(rec.Marks, replay.Mark{At: at, Text: x.Verb + " " + x.Text, Command: true})
+			rec.Marks = append(rec.Marks, replay.Mark{At: at, Text: m.actionText(x), Command: true})
 		}
 	}
 	slices.SortStableFunc(rec.Marks, func(a, b replay.Mark) int { return int(a.At - b.At) })
@@ -243,7 +247,7 @@ func (m *Model) found(f foundMsg) {
 	case f.err != nil:
 		m.notice = ""
 	case !f.found:
-		m.notice = "not found: " + r.sought
+		m.notice = "not found from here on: " + one(r.sought) + " (n searches on, N back)"
 	default:
 		m.notice = ""
 		r.player.SeekTo(f.at)
@@ -252,8 +256,8 @@ func (m *Model) found(f foundMsg) {
 }
 
 func (m *Model) replayCommand() string {
-	if m.opts.Only != nil {
-		return m.opts.Only.Command
+	if o := m.opts.Open; o != nil && o.Recording == m.replay.Recording {
+		return o.Command
 	}
 	return "hoop sessions replay " + replayArgs(m.replay.Recording, m.replay.others)
 }

@@ -273,12 +273,12 @@ func TestOnlyARecording(t *testing.T) {
 			t.Fatal(err)
 		}
 		now := at("2026-11-24 09:02:00")
-		m := New(t.Context(), nil, Options{NoColor: true, Now: func() time.Time { return now }, Begin: &Begin{From: 2 * time.Second, Speed: 3, Zoomed: true},
-			Only: &Only{Player: p, Title: "demo.cast", Command: "hoop sessions replay --file demo.cast"}})
+		p.Speed = 3
+		m := New(t.Context(), nil, Options{NoColor: true, Now: func() time.Time { return now },
+			Open: &Opening{Player: p, Title: "demo.cast", Command: "hoop sessions replay --file demo.cast", From: 2 * time.Second, Zoomed: true, Alone: true}})
 		r := &rig{t, m}
 		r.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
-		m.draw()
-		r.send(m.Init()().(tea.BatchMsg)[1]())
+		m.Init()
 		bar := func() bool { return strings.Contains(r.screen(), "/00:20") }
 		if s := r.screen(); !strings.Contains(s, "日本語") || bar() != (size[1] > 16) {
 			t.Errorf("at the start, bar %v:\n%s", bar(), s)

@@ -12,11 +12,9 @@ import (
 )
 
 func (m *Model) replayKeys() []binding {
-	all := m.allReplayKeys()
-	if m.opts.Only == nil {
-		return all
-	}
-	return slices.DeleteFunc(all, func(b binding) bool { return strings.Contains("ftxe", b.key) })
+	return slices.DeleteFunc(m.allReplayKeys(), func(b binding) bool {
+		return m.src == nil && strings.Contains("fxe", b.key) || b.key == "t" && m.detail == nil
+	})
 }
 
 func (m *Model) allReplayKeys() []binding {
@@ -89,7 +87,7 @@ func (m *Model) replayMore(k string) tea.Cmd {
 	case "x":
 		return m.endShown()
 	case "e":
-		if m.opts.Only != nil { // it is a file already
+		if m.src == nil { // it is a file already
 			return nil
 		}
 		m.command = "hoop sessions export " + replayArgs(r.Recording, r.others) + " --format cast > " + r.Session + ".cast"
@@ -108,7 +106,7 @@ func (m *Model) leaveReplay(to screen) tea.Cmd {
 	if m.replay.searches != nil {
 		m.replay.searches()
 	}
-	if m.opts.Only != nil {
+	if o := m.opts.Open; o != nil && o.Alone && to != timeline {
 		return tea.Quit
 	}
 	m.screen, m.scroll, m.command = to, 0, ""
@@ -137,7 +135,7 @@ func (m *Model) toggleIdle() {
 // followRecording shows the end of a recording as it grows.
 func (m *Model) followRecording() tea.Cmd {
 	r := m.replay
-	if m.opts.Only != nil {
+	if m.src == nil {
 		return nil
 	}
 	if !r.Live {
@@ -156,7 +154,7 @@ func (m *Model) followRecording() tea.Cmd {
 
 func (m *Model) endShown() tea.Cmd {
 	r := m.replay
-	if m.opts.Only != nil {
+	if m.src == nil {
 		return nil
 	}
 	if !r.Live {

@@ -83,7 +83,7 @@ func (m *Model) drawTimeline(height int) []string {
 	for i := range list {
 		x := &list[i]
 		line := fmt.Sprintf(" %s%s %s %6d %s %s %s", m.recordedSign(x), cell(x.Time.Local().Format("15:04:05"), 9), cell(took(x.Duration), 9), x.Rows,
-			cell(verdict(x), 16), cell(x.Outcome+ifSet(" ", x.Code), 10), one(x.Text))
+			cell(verdict(x), 16), cell(x.Outcome+ifSet(" ", x.Code), 10), one(m.actionText(x)))
 		line = cell(line, m.width)
 		if i == m.selected[timeline] {
 			line = m.look.chosen.Render("▸" + strings.TrimPrefix(line, " "))
@@ -95,6 +95,16 @@ func (m *Model) drawTimeline(height int) []string {
 	out := append(head, window(rows, m.selected[timeline], room)...)
 	out = append(out, m.look.faint.Render(strings.Repeat("─", m.width)))
 	return append(out, below...)
+}
+
+// actionText is what was asked. Beside SQL, which says so itself, the kind of it
+// comes first: exec make, shell.
+func (m *Model) actionText(x *api.Action) string {
+	protocol, kind, _ := strings.Cut(x.Verb, ".")
+	if protocol == "sql" || kind == "" {
+		return x.Text
+	}
+	return strings.TrimSpace(kind + " " + x.Text)
 }
 
 // recordedSign tells that an action has a recording.
@@ -116,7 +126,7 @@ func (m *Model) actionDetail(list []api.Action) []string {
 	if a := x.Approval; a != nil {
 		out = append(out, "  "+approvalLine(a))
 	}
-	for _, l := range lines(x.Text, max(10, m.width-2)) {
+	for _, l := range lines(m.actionText(x), max(10, m.width-2)) {
 		out = append(out, "  "+m.look.title.Render(l))
 	}
 	for n, p := range x.Params {

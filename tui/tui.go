@@ -43,19 +43,18 @@ type Options struct {
 	Broker  string
 	NoColor bool
 	Now     func() time.Time
-	// Start is the first screen: "approvals", "sessions" or "replay".
+	// Start is the first screen: "approvals" or "sessions".
 	Start string
-	// Replay is what the screen "replay" begins with.
-	Replay Recording
-	Begin  *Begin
-	// Only is the one thing that is shown, without a Source; nil for all.
-	Only *Only
+	// Open is a recording to begin with instead; nil for none.
+	Open *Opening
 }
 
-// Run shows the screen until the person leaves it or ctx ends.
+// Run shows the screen until the person leaves it or ctx ends. Where all that is
+// shown is a file, src is nil.
 func Run(ctx context.Context, src Source, o Options) error {
 	m := New(ctx, src, o)
-	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out))
+	// Signals end ctx, so that the caller knows which one it was.
+	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithoutSignalHandler())
 	watching, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -118,23 +117,19 @@ func New(ctx context.Context, src Source, o Options) *Model {
 	}
 	m := &Model{ctx: ctx, src: src, opts: o, look: newLook(o.NoColor), width: 80, height: 24, now: o.Now(),
 		selected: map[screen]int{}, filter: map[screen]string{}, read: map[string]bool{}}
-	if o.Start != "approvals" && o.Start != "" {
+	if o.Start == "sessions" {
 		m.screen = sessions
 	}
-	if o.Only != nil {
-		m.command = o.Only.Command
-		m.screen, m.replay = replaying, &showing{player: o.Only.Player}
+	if o.Open != nil {
+		m.open(o.Open)
 	}
 	return m
 }
 
 // Init loads what the first screen shows and starts the clock.
 func (m *Model) Init() tea.Cmd {
-	if m.opts.Only != nil {
-		return tea.Batch(tick(), func() tea.Msg { return recordingMsg{player: m.opts.Only.Player, title: m.opts.Only.Title} })
-	}
-	if m.opts.Start == "replay" {
-		return tea.Batch(m.load(), tick(), m.openRecording(m.opts.Replay, []Recording{m.opts.Replay}, sessions, ""))
+	if m.opts.Open != nil {
+		return tea.Batch(tick(), m.play(!m.replay.follow))
 	}
 	return tea.Batch(m.load(), tick())
 }

@@ -84,7 +84,7 @@ func (m *Model) ticked(t time.Time) tea.Cmd {
 	m.now = m.opts.Now()
 	stale := t.Unix()%int64(pause/time.Second) == 0
 	if m.screen == replaying {
-		if stale && m.replay.follow {
+		if t.Unix()%reloadEvery == 0 && m.replay.follow {
 			return tea.Batch(tick(), m.reload())
 		}
 		return tick()

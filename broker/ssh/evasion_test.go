@@ -108,10 +108,16 @@ func newRange(t *testing.T) *gallery {
 		t.Fatal(err)
 	}
 	r.holding = newHolding(t, doc)
-	if r.secret.PrivateKey, err = os.ReadFile(r.server.ClientKey); err != nil {
+	key, err := os.ReadFile(r.server.ClientKey)
+	if err != nil {
 		t.Fatal(err)
 	}
-	r.target.Port, r.target.SSH.HostKeys = r.server.Port, []string{r.server.HostKey}
+	secret := *r.secret.Load()
+	secret.PrivateKey = key
+	r.secret.Store(&secret)
+	target := *r.target.Load()
+	target.Port, target.SSH.HostKeys = r.server.Port, []string{r.server.HostKey}
+	r.target.Store(&target)
 	r.config = r.listen()
 	return r
 }

@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+
+	"hoop/recorder/replay"
+)
+
+func castFile(t *testing.T, name string) (string, *replay.Player) {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("..", "testdata", "casts", name+".cast.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := openCast(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path, p
+}
+
+// shownAt is what a recording showed at a time, row by row.
+func shownAt(p *replay.Player, at time.Duration) []string {
+	p.SeekTo(at)
+	_, n := p.Screen().Size()
+	rows := make([]string, n)
+	for y := range rows {
+		rows[y] = p.Screen().Text(y)
+	}
+	return rows
+}
+
+// showsRows waits until the rows stand at the top of the terminal.
+func (x *terminal) showsRows(rows []string) {
+	x.t.Helper()
+	x.until(fmt.Sprintf("what was recorded:\n%s\n", strings.Join(rows, "\n")), func(now string) bool {
+		for i, l := range strings.Split(now, "\n")[:len(rows)] {
+			if strings.TrimRight(l, " ") != rows[i] {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// A recording is shown on a real terminal as it was, goes where keys say, and
+// leaves the terminal as it was.
+func TestReplayOnATerminal(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"replay-vim", "replay-htop", "replay-cjk"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path, p := castFile(t, name)
+			rec := p.Recording()
+			half := rec.Length / 2
+			x := onTerminalOf(t, hoopCommand(t, clientEnv(t.TempDir()), "sessions", "replay", "--file", path, "--speed", "0.1", "--idle", "0", "--from", half.String()),
+				uint16(rec.Cols), uint16(rec.Rows+1))
+			x.shows("▶")
+			x.type_(" ")
+			x.shows("⏸")
+			x.type_("5")
+			x.showsRows(shownAt(p, half))
+			x.type_("9")
+			x.showsRows(shownAt(p, rec.Length*9/10))
+			x.type_("2")
+			x.showsRows(shownAt(p, rec.Length*2/10))
+			x.type_("z")
+			x.shows("$ hoop sessions replay --file ")
+			if err := pty.Setsize(x.file, &pty.Winsize{Rows: 10, Cols: 40}); err != nil {
+				t.Fatal(err)
+			}
+			x.mu.Lock()
+			x.vt.resize(40, 10)
+			x.mu.Unlock()
+			x.type_("?")
+			x.shows("Keys that are valid here")
+			x.type_("?zq")
+			x.left(0)
+		})
+	}
+}
+
+// left checks that a program ended with a code and left the terminal as it was.
+func (x *terminal) left(code int) {
+	x.t.Helper()
+	if got := x.end(); got != code {
+		x.t.Errorf("it ended with %d, want %d:\n%s", got, code, x.now())
+	}
+	if x.vt.altScreen || x.vt.cursorHidden || len(x.vt.unknown) > 0 {
+		x.t.Errorf("the terminal is left behind: alternate screen %v, cursor hidden %v; not understood: %q", x.vt.altScreen, x.vt.cursorHidden, x.vt.unknown)
+	}
+}
+
+func TestReplayIsStopped(t *testing.T) {
+	t.Parallel()
+	path, _ := castFile(t, "replay-htop")
+	for name, c := range map[string]struct {
+		stop func(*terminal)
+		code int
+	}{
+		"by ctrl-c":  {func(x *terminal) { x.type_("\x03") }, 0},
+		"by SIGTERM": {func(x *terminal) { _ = x.cmd.Process.Signal(syscall.SIGTERM) }, 143},
+		"by SIGINT":  {func(x *terminal) { _ = x.cmd.Process.Signal(syscall.SIGINT) }, 130},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x := onTerminalOf(t, hoopCommand(t, clientEnv(t.TempDir()), "sessions", "replay", "--file", path, "--tui"), 100, 30)
+			x.shows("hoop · replay of")
+			c.stop(x)
+			x.left(c.code)
+		})
+	}
+}
+
+func TestReplayUsage(t *testing.T) {
+	t.Parallel()
+	path, _ := castFile(t, "replay-less")
+	for _, c := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"", 2, "name either a session or a file"},
+		{"--file " + path + " abc", 2, "name either a session or a file"},
+		{"--file " + path, 2, "on a terminal alone"},
+		{"--file /nowhere.cast", 2, "on a terminal alone"},
+		{"--file " + path + " --action 1", 2, "--action"},
+		{"--file " + path + " --speed 0", 2, "--speed"},
+		{"--file " + path + " --speed NaN", 2, "--speed"},
+		{"--file " + path + " --idle -1s", 2, "--idle"},
+		{"--file " + path + " --from soon", 2, "--from"},
+		{"--file " + path + " --from 1:2:3:4", 2, "--from"},
+	} {
+		r := hoop(t, clientEnv(t.TempDir()), append([]string{"sessions", "replay"}, strings.Fields(c.args)...)...).must(t, c.code)
+		if !strings.Contains(r.stderr, c.says) || r.stdout != "" {
+			t.Errorf("%s: %q %q", c.args, r.stdout, r.stderr)
+		}
+	}
+	for s, want := range map[string]time.Duration{"2m40s": 160 * time.Second, "2:40": 160 * time.Second, "1:02:40": 3760 * time.Second, "90": 90 * time.Second, "0s": 0, "500ms": 500 * time.Millisecond} {
+		if got, err := parseOffset(s); got != want || err != nil {
+			t.Errorf("%s is %s, %v", s, got, err)
+		}
+	}
+	x := onTerminal(t, hoopCommand(t, clientEnv(t.TempDir()), "sessions", "replay", "--file", "/dev/null"))
+	if code := x.end(); code != 1 || !strings.Contains(x.text(), "it is empty") {
+		t.Errorf("no recording: %d %s", code, x.text())
+	}
+}

@@ -347,7 +347,6 @@ func (w *Writer) settle() {
 	}
 	err = errors.Join(err, w.file.Close())
 	w.tellCommands()
-	w.tellChunk(true)
 	w.sum.Bytes, w.sum.SHA256 = w.size, hex.EncodeToString(w.whole.Sum(nil))
 	if err != nil {
 		w.result = fmt.Errorf("close the recording %s: %w", w.meta.Name(), err)

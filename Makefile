@@ -38,6 +38,11 @@ bench: ## measure beside peers and write docs/benchmarks.md
 	@$(MAKE) --no-print-directory build
 	cd testdata/bench && $(GO) run . -hoop ../../$(BIN) -out ../../docs/benchmarks.md
 
+sshbench: ## measure SSH beside OpenSSH and a plain relay and write docs/benchmarks-ssh.md
+	@.ci/setup sshbench
+	@$(MAKE) --no-print-directory build
+	cd testdata/bench && $(GO) run . ssh -hoop ../../$(BIN) -out ../../docs/benchmarks-ssh.md
+
 maskbench: ## measure the detectors beside other engines and write docs/benchmarks-mask.md
 	cd testdata/maskbench && $(GO) run . -out ../../docs/benchmarks-mask.md
 
@@ -74,4 +79,4 @@ cross: ## compile for every system of a release (.goreleaser.yaml)
 generate: ## make the generated files anew: completions, command reference
 	$(GO) test ./cli -run 'TestGenerated' -update
 
-.PHONY: help build demo test check vet fuzz bench maskbench compat page pgversions regress sqlbench crash cross generate
+.PHONY: help build demo test check vet fuzz bench sshbench maskbench compat page pgversions regress sqlbench crash cross generate

@@ -23,6 +23,7 @@ type relay struct {
 	login  string // the user at the target
 	secret *broker.Secret
 	front  *gossh.ServerConn
+	below  *bulkConn // of front
 
 	reached chan struct{} // closed once up or failed is set
 	up      *upstream

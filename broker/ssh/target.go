@@ -18,6 +18,7 @@ import (
 // upstream is a connection to the target, logged in.
 type upstream struct {
 	conn     gossh.Conn
+	below    *bulkConn
 	channels <-chan gossh.NewChannel
 	requests <-chan *gossh.Request
 	hostKey  string // its fingerprint, as ssh-keygen -l shows it
@@ -63,7 +64,8 @@ func (r *relay) logIn(ctx context.Context, conn net.Conn, forced *ca.Login) (*up
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	up.conn, up.channels, up.requests, err = gossh.NewClientConn(r.e.bulk.newConn(conn), hostName(r.s.Target, r.s.Connection.Name), conf)
+	up.below = r.e.bulk.newConn(conn)
+	up.conn, up.channels, up.requests, err = gossh.NewClientConn(up.below, hostName(r.s.Target, r.s.Connection.Name), conf)
 	if err != nil {
 		return nil, err
 	}

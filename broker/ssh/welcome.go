@@ -66,7 +66,8 @@ func (r *relay) welcome(ctx context.Context, client net.Conn) (*front, error) {
 		return nil, err
 	}
 	defer context.AfterFunc(ctx, func() { _ = client.SetDeadline(time.Now().Add(farewell)) })()
-	conn, channels, requests, err := gossh.NewServerConn(r.e.bulk.newConn(client), conf)
+	r.below = r.e.bulk.newConn(client)
+	conn, channels, requests, err := gossh.NewServerConn(r.below, conf)
 	switch {
 	case l.denied != nil:
 		return nil, l.denied

@@ -25,7 +25,7 @@ func (b *sshBench) page(machine string) string {
 		b.costTable(&p, work.name)
 	}
 	if b.options.far > 0 {
-		b.speedTable(&p, " far", fmt.Sprintf("## %d MiB with 80 ms between client and server, MB/s\n\nnetem in two network namespaces, 40 ms each way. In brackets: ratio to direct.\n\n", b.options.far))
+		b.speedTable(&p, " far", fmt.Sprintf("## %d MiB with 80 ms between client and server, MB/s\n\nThe kernel's TCP in two network namespaces, and between them a process that carries each packet 40 ms late. In brackets: ratio to direct.\n\n", b.options.far))
 	}
 	b.loginTable(&p)
 	return p.String()

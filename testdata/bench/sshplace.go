@@ -16,6 +16,7 @@ type place struct {
 	address        net.IP // of the servers, as clients reach them
 	server, client string // network namespaces; "" for this one
 	delay          bool
+	line           *line
 }
 
 func here() *place { return &place{address: net.IPv4(127, 0, 0, 1)} }
@@ -29,26 +30,20 @@ func at(namespace string, name string, args ...string) *exec.Cmd {
 	return exec.Command("ip", append([]string{"netns", "exec", namespace, name}, args...)...)
 }
 
-// oneWay is the delay in each direction.
-const oneWay = "40ms"
-
-// makeDistance connects two namespaces by a pair of interfaces that delay what
-// leaves them. Nothing of it is seen outside, and it goes with close.
+// makeDistance connects two namespaces by a line that delays what it carries.
+// Nothing of it is seen outside, and it goes with close.
 func makeDistance(ctx context.Context) (*place, error) {
 	id := os.Getpid()
 	p := &place{address: net.IPv4(10, 213, 7, 1), server: fmt.Sprintf("bench-server-%d", id), client: fmt.Sprintf("bench-client-%d", id), delay: true}
-	steps := []string{
-		"ip netns add " + p.server,
-		"ip netns add " + p.client,
-		"ip -n " + p.server + " link add name far type veth peer name near netns " + p.client,
-		"ip -n " + p.server + " address add " + p.address.String() + "/24 dev far",
-		"ip -n " + p.client + " address add 10.213.7.2/24 dev near",
-		"ip -n " + p.server + " link set lo up",
-		"ip -n " + p.client + " link set lo up",
-		"ip -n " + p.server + " link set far up",
-		"ip -n " + p.client + " link set near up",
-		"tc -n " + p.server + " qdisc add dev far root netem limit 200000 delay " + oneWay,
-		"tc -n " + p.client + " qdisc add dev near root netem limit 200000 delay " + oneWay,
+	far, near := fmt.Sprintf("bf%d", id), fmt.Sprintf("bn%d", id)
+	var err error
+	if p.line, err = newLine(far, near); err != nil {
+		return nil, fmt.Errorf("make a line with a delay (root and /dev/net/tun are needed; -far 0 leaves it out): %w", err)
+	}
+	var steps []string
+	for _, end := range [][3]string{{p.server, far, p.address.String() + "/24"}, {p.client, near, "10.213.7.2/24"}} {
+		steps = append(steps, "ip netns add "+end[0], "ip link set "+end[1]+" netns "+end[0], "ip -n "+end[0]+" address add "+end[2]+" dev "+end[1],
+			"ip -n "+end[0]+" link set "+end[1]+" txqueuelen 100000", "ip -n "+end[0]+" link set lo up", "ip -n "+end[0]+" link set "+end[1]+" up")
 	}
 	for _, step := range steps {
 		words := strings.Fields(step)
@@ -56,10 +51,14 @@ func makeDistance(ctx context.Context) (*place, error) {
 			return nil, errors.Join(fmt.Errorf("make a network with a delay (root and iproute2 are needed; -far 0 leaves it out): %s: %w: %s", step, err, out), p.close())
 		}
 	}
+	p.line.run()
 	return p, nil
 }
 
 func (p *place) close() error {
+	if p.line != nil {
+		p.line.close()
+	}
 	for _, ns := range []string{p.server, p.client} {
 		if ns != "" {
 			_ = exec.Command("ip", "netns", "delete", ns).Run() // it may not have been made

@@ -43,7 +43,8 @@ func run(m *testing.M) int {
 	if shared.authority, err = ca.Open(filepath.Join(shared.dir, "ssh")); err != nil {
 		return fail(err)
 	}
-	shared.server, err = sshd.Start(context.Background(), sshd.Options{UserCAs: []string{shared.authority.UserCA()}})
+	shared.server, err = sshd.Start(context.Background(), sshd.Options{UserCAs: []string{shared.authority.UserCA()},
+		Settings: []string{"SetEnv HOME=" + shared.dir}}) // without what the account's own profile does
 	if err != nil {
 		return fail(err)
 	}

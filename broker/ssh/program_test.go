@@ -193,6 +193,21 @@ func TestATargetThatCannotBeReachedIsTold(t *testing.T) {
 	}
 }
 
+// A shared connection whose target is gone does not stay for who comes later.
+func TestATargetThatComesBackIsReached(t *testing.T) {
+	w := newWorld(t)
+	w.leads(func(t *broker.Target) { t.Port = freePort(w.t) })
+	config := w.listen()
+	w.master(config)
+	if got := w.ssh(config, "echo ran"); got.code != 255 || !strings.Contains(got.err, "hoop: ") {
+		t.Errorf("%+v", got)
+	}
+	w.leads(func(t *broker.Target) { t.Port = shared.server.Port })
+	if got := w.ssh(config, "echo ran"); got.out != "ran\n" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestLogins(t *testing.T) {
 	w := newWorld(t)
 	config := w.listen()

@@ -67,9 +67,9 @@ pgversions: ## the corpora of attacks and the lineage tests on PostgreSQL 16, 17
 	@.ci/setup test
 	@.ci/pgversions
 
-crash: ## kill the broker 100 times under load; break 200 streams
+crash: ## kill the broker 100 times under load, 25 times under 50 SSH sessions; break 200 streams
 	@.ci/setup test
-	$(GO) test -timeout 60m -count 1 -v ./cli/demo -run 'TestCrash|TestMangledStreams' -crashes 100 -mutations 200
+	$(GO) test -timeout 60m -count 1 -v ./cli/demo -run 'TestCrash|TestCrashSSH|TestMangledStreams' -crashes 100 -ssh-crashes 25 -mutations 200
 
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 cross: ## compile for every system of a release (.goreleaser.yaml)

@@ -94,7 +94,9 @@ func newRange(t *testing.T) *gallery {
 		t.Fatal(err)
 	}
 	var err error
-	r.server, err = sshd.Start(t.Context(), sshd.Options{Settings: []string{"ForceCommand " + logger, "AcceptEnv *", "LogLevel DEBUG2"}})
+	// What a login shell of this machine reads from its home is none of this.
+	settings := []string{"ForceCommand " + logger, "SetEnv HOME=" + dir, "AcceptEnv *", "LogLevel DEBUG2"}
+	r.server, err = sshd.Start(t.Context(), sshd.Options{Settings: settings})
 	if err != nil {
 		t.Fatal(err)
 	}

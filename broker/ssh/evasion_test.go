@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -468,4 +469,30 @@ func (a attempt) arguments(config string) ([]string, bool) {
 		return append([]string{"-W", a.body}, base[:3]...), !strings.HasPrefix(a.body, "/")
 	}
 	return nil, false
+}
+
+// The record has the text of a command, with what detectors find left out, and
+// not once more in its words.
+func TestTheRecordLeavesOutWhatDetectorsFind(t *testing.T) {
+	w := newWorld(t, policy.Document{
+		Detectors: []policy.DetectorSpec{{Classes: []string{"*"}}},
+		Rules:     []policy.RuleSpec{{Name: "all", Effect: "allow"}},
+	})
+	const card = "4111-1111-1111-1111"
+	config := w.listen()
+	w.ssh(config, "echo "+card)
+	w.ssh(config, "./"+card+" | cat")
+	evs := w.events.of(recorder.ActionDecided)
+	if len(evs) != 2 {
+		t.Fatalf("%d events", len(evs))
+	}
+	for _, ev := range evs {
+		text, err := json.Marshal(ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), card) || !strings.Contains(string(text), `"programs":["`) {
+			t.Errorf("%s", text)
+		}
+	}
 }

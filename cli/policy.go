@@ -210,11 +210,7 @@ func (a *App) printRequest(s *api.ExplainedStatement) error {
 	if !s.SSH.Simple {
 		words = "not a simple command: " + s.SSH.Why
 	}
-	programs := strings.Join(s.SSH.Programs, ", ")
-	if s.SSH.Hidden {
-		programs = strings.TrimPrefix(programs+" and others that cannot be seen", " and ")
-	}
-	_, err := fmt.Fprintf(a.Out, "  command   %s\n  programs  %s\n", printable(words), printable(programs))
+	_, err := fmt.Fprintf(a.Out, "  command   %s\n  programs  %s\n", printable(words), printable(s.SSH.Runs()))
 	return err
 }
 

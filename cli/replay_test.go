@@ -1,7 +1,11 @@
 package cli
 
 import (
+	"compress/gzip"
+	"encoding/json"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -10,6 +14,7 @@ import (
 
 	"github.com/creack/pty"
 
+	"hoop/broker/api"
 	"hoop/recorder/replay"
 )
 
@@ -152,4 +157,130 @@ func TestReplayUsage(t *testing.T) {
 	if code := x.end(); code != 1 || !strings.Contains(x.text(), "it is empty") {
 		t.Errorf("no recording: %d %s", code, x.text())
 	}
+}
+
+// recordedSession runs a statement as alice and gives that session recordings, as
+// the broker keeps them.
+func recordedSession(t *testing.T, casts ...string) string {
+	t.Helper()
+	env := asAlice(t)
+	marker := fmt.Sprintf("recorded by %s", t.Name())
+	hoop(t, env, "connect", "demo-pg", "--reason", marker, "--", "psql", "-XAtc", "select '"+marker+"'").must(t, 0)
+	var found []api.Session
+	if err := json.Unmarshal([]byte(hoop(t, env, "sessions", "list", "-o", "json").must(t, 0).stdout), &found); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range found {
+		if strings.Contains(hoop(t, env, "sessions", "show", s.ID).must(t, 0).stdout, marker) {
+			for i, name := range casts {
+				_, p := castFile(t, name)
+				keepCast(t, s.ID, uint64(i+1), p)
+			}
+			return s.ID
+		}
+	}
+	t.Fatal("the session is not listed")
+	return ""
+}
+
+// keepCast puts a recording beside the audit log of the world.
+func keepCast(t *testing.T, session string, action uint64, p *replay.Player) {
+	t.Helper()
+	path := filepath.Join(world(t).Dir, "data", "recordings", fmt.Sprintf("%s.%d.cast", session, action))
+	rec := p.Recording()
+	head := fmt.Sprintf(`{"version":3,"term":{"cols":%d,"rows":%d},"hoop":{"session":%q,"action":%d,"pty":true,"start":"2026-11-24T09:00:00Z"}}`, rec.Cols, rec.Rows, session, action)
+	body := castBody(t, p.Recording().Title)
+	if err := os.WriteFile(path, []byte(head+"\n"+body+`[0, "m", "echo derived"]`+"\n"+`[0, "h", "{\"end\":{\"reason\":\"closed\"}}"]`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// castBody is the event stream of a cast in version 3.
+func castBody(t *testing.T, name string) string {
+	t.Helper()
+	f, err := os.Open(filepath.Join("..", "testdata", "casts", name+".cast.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := strings.Cut(string(text), "\n")
+	return body
+}
+
+// A session's recording is found by its session, on the command line and in the
+// TUI, by those who may read the session.
+func TestReplayOfASession(t *testing.T) {
+	t.Parallel()
+	id := recordedSession(t, "replay-vim")
+	_, p := castFile(t, "replay-vim")
+	half := shownAt(p, p.Recording().Length/2)
+
+	r := hoop(t, asAlice(t), "sessions", "replay", id).must(t, 2)
+	if !strings.Contains(r.stderr, "hoop sessions export "+id+" --format txt") {
+		t.Errorf("without a terminal: %s", r.stderr)
+	}
+	hoop(t, clientEnv(filepath.Join(world(t).Dir, "mallory")), "sessions", "replay", id).must(t, 5)
+	hoop(t, asAlice(t), "sessions", "replay", "zzzzzzzz").must(t, 5)
+
+	x := onTerminalOf(t, hoopCommand(t, asAlice(t), "sessions", "replay", id), 80, 25)
+	x.shows("▶")
+	x.type_(" 5")
+	x.showsRows(half)
+	x.type_("q")
+	x.left(0)
+
+	x = onTerminalOf(t, hoopCommand(t, asAlice(t), "tui", "--start", "sessions"), 140, 40)
+	x.shows("sessions (")
+	x.type_("/")
+	x.shows("filter:")
+	x.type_(id + "\r")
+	x.shows("sessions (1)")
+	x.type_("\r")
+	x.shows("replay of " + id)
+	x.type_(" 5")
+	x.shows("$ hoop sessions replay " + id + " --from ")
+	x.shows(half[10])
+	x.type_("]")
+	x.shows("echo derived")
+	x.type_("t")
+	x.shows("recorded by TestReplayOfASession")
+	x.type_("\r")
+	x.shows("replay of " + id)
+	x.type_("qq")
+	x.left(0)
+}
+
+// Where several actions were recorded one is chosen; where none was, the
+// statements are shown, on no terminal too.
+func TestReplayChooses(t *testing.T) {
+	t.Parallel()
+	id := recordedSession(t, "replay-htop", "replay-cjk")
+	x := onTerminalOf(t, hoopCommand(t, asAlice(t), "sessions", "replay", id), 120, 30)
+	if code := x.end(); code != 2 || !strings.Contains(x.now(), "choose one with --action") {
+		t.Errorf("several: %d\n%s", code, x.now())
+	}
+	_, p := castFile(t, "replay-cjk")
+	x = onTerminalOf(t, hoopCommand(t, asAlice(t), "sessions", "replay", id, "--action", "2", "--from", (p.Recording().Length/2).String(), "--tui"), 120, 30)
+	x.shows("▶")
+	x.type_(" 5")
+	x.shows("hoop sessions replay " + id + " --action 2 --from ")
+	x.shows(shownAt(p, p.Recording().Length/2)[3])
+	x.type_("q")
+	x.shows("sessions (")
+	x.type_("q")
+	x.left(0)
+
+	none := recordedSession(t)
+	if r := hoop(t, asAlice(t), "sessions", "replay", none).must(t, 0); !strings.Contains(r.stdout, "recorded by TestReplayChooses") {
+		t.Errorf("none: %s", r.stdout)
+	}
+	hoop(t, asAlice(t), "sessions", "replay", none, "--action", "1").must(t, 2)
 }

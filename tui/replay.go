@@ -122,6 +122,7 @@ func (m *Model) recordingLoaded(msg recordingMsg) tea.Cmd {
 			msg.player.SeekTo(msg.player.Recording().Length)
 		}
 		r.player, r.Live = msg.player, msg.Live
+		r.follow = r.follow && r.Live
 		return nil
 	}
 	msg.player.Idle, msg.player.Speed = idle, 1

@@ -219,7 +219,12 @@ func TestReplayFollows(t *testing.T) {
 	if s := r.screen(); !strings.Contains(s, "something new") || !strings.Contains(s, "● 00:21/00:21") {
 		t.Errorf("following:\n%s", s)
 	}
+	a.text += `[1, "h", "{\"end\":{\"reason\":\"revoked\"}}"]` + "\n"
 	r.press("x", "gy5l", "enter")
+	r.run(r.m.reload())
+	if r.m.replay.follow || r.m.replay.Live {
+		t.Error("it still follows what has ended")
+	}
 	if len(a.told) != 1 || a.told[0] != "end gy5lzqdhsj7ei7x2" {
 		t.Errorf("told %v", a.told)
 	}

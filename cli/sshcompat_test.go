@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -112,7 +113,7 @@ func (w *sshWay) run(t testing.TB, script string, vars map[string]string) ran {
 		}
 		env = append(env, name+"="+filepath.Join(dir, name))
 	}
-	port := freePort(t)
+	port := sshPort(t)
 	same = append(same, port, "PORT")
 	env = append(env, "PORT="+port)
 	ctx, cancel := context.WithTimeout(t.Context(), scriptLimit)
@@ -129,6 +130,23 @@ func (w *sshWay) run(t testing.TB, script string, vars map[string]string) ran {
 	}
 	equal := strings.NewReplacer(same...)
 	return ran{equal.Replace(out.String()), equal.Replace(errs.String()), c.ProcessState.ExitCode()}
+}
+
+var lastPort atomic.Int32
+
+// sshPort gives a TCP port to forward. It is none of those that systems give to
+// whoever asks for any, one of which somebody else could have by then.
+func sshPort(t testing.TB) string {
+	t.Helper()
+	for range 1000 {
+		port := 12000 + (os.Getpid()*37+int(lastPort.Add(1)))%8000
+		if l, err := net.Listen("tcp", net.JoinHostPort("", strconv.Itoa(port))); err == nil {
+			_ = l.Close()
+			return strconv.Itoa(port)
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // compare runs a script both ways and wants the same output, errors and exit

@@ -33,6 +33,7 @@ type relay struct {
 	channels map[*channel]struct{} // those of sessions
 	taken    int                   // channels of every sort that the client opened
 	noMore   bool                  // the client will open no further sessions
+	begun    bool                  // it opened one: that may overtake its saying so
 	strange  map[string]bool       // unknown requests that were recorded
 	remotes  remotes
 	offers   offers

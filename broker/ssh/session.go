@@ -50,7 +50,8 @@ var errChannelClosed = errors.New("the client closed the channel")
 // is opened when the first request needs it.
 func (r *relay) serveSession(ctx context.Context, n gossh.NewChannel) error {
 	r.mu.Lock()
-	noMore := r.noMore
+	noMore := r.noMore && r.begun
+	r.begun = true
 	r.mu.Unlock()
 	if noMore {
 		return rejected(n.Reject(gossh.Prohibited, "hoop: the client said that no more sessions come"))

@@ -15,8 +15,14 @@ import (
 	"hoop/broker/approval"
 )
 
-// version is what both sides read in the identification, RFC 4253 §4.2.
-const version = "SSH-2.0-hoop"
+// What the two sides read in the identification, RFC 4253 §4.2. Only a server
+// that begins like this is told by OpenSSH's client that it will read no more
+// (OpenSSH PROTOCOL §2.1), without which a command whose output nobody wants
+// would run on.
+const (
+	version       = "SSH-2.0-hoop"
+	serverVersion = "SSH-2.0-OpenSSH_hoop"
+)
 
 // farewell is how long a client has to take the last words of its session.
 const farewell = 500 * time.Millisecond
@@ -83,7 +89,7 @@ func (e *Engine) serverConfig(connection string) (*gossh.ServerConfig, error) {
 	if err != nil {
 		return nil, err
 	}
-	conf := &gossh.ServerConfig{Config: gossh.Config{Ciphers: ciphers()}, ServerVersion: version, NoClientAuth: true}
+	conf := &gossh.ServerConfig{Config: gossh.Config{Ciphers: ciphers()}, ServerVersion: serverVersion, NoClientAuth: true}
 	for _, k := range keys {
 		conf.AddHostKey(k)
 	}

@@ -38,6 +38,11 @@ bench: ## measure beside peers and write docs/benchmarks.md
 	@$(MAKE) --no-print-directory build
 	cd testdata/bench && $(GO) run . -hoop ../../$(BIN) -out ../../docs/benchmarks.md
 
+sshbench: ## measure SSH beside OpenSSH and a plain relay and write docs/benchmarks-ssh.md
+	@.ci/setup sshbench
+	@$(MAKE) --no-print-directory build
+	cd testdata/bench && $(GO) run . ssh -hoop ../../$(BIN) -out ../../docs/benchmarks-ssh.md
+
 maskbench: ## measure the detectors beside other engines and write docs/benchmarks-mask.md
 	cd testdata/maskbench && $(GO) run . -out ../../docs/benchmarks-mask.md
 
@@ -62,9 +67,9 @@ pgversions: ## the corpora of attacks and the lineage tests on PostgreSQL 16, 17
 	@.ci/setup test
 	@.ci/pgversions
 
-crash: ## kill the broker 100 times under load; break 200 streams
+crash: ## kill the broker 100 times under load, 25 times under 50 SSH sessions; break 200 streams
 	@.ci/setup test
-	$(GO) test -timeout 60m -count 1 -v ./cli/demo -run 'TestCrash|TestMangledStreams' -crashes 100 -mutations 200
+	$(GO) test -timeout 60m -count 1 -v ./cli/demo -run 'TestCrash|TestCrashSSH|TestMangledStreams' -crashes 100 -ssh-crashes 25 -mutations 200
 
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 cross: ## compile for every system of a release (.goreleaser.yaml)
@@ -74,4 +79,4 @@ cross: ## compile for every system of a release (.goreleaser.yaml)
 generate: ## make the generated files anew: completions, command reference
 	$(GO) test ./cli -run 'TestGenerated' -update
 
-.PHONY: help build demo test check vet fuzz bench maskbench compat page pgversions regress sqlbench crash cross generate
+.PHONY: help build demo test check vet fuzz bench sshbench maskbench compat page pgversions regress sqlbench crash cross generate

@@ -246,13 +246,7 @@ func (l *lookout) end() {
 
 // notice tells who waits why, for whom, how long, and what to do.
 func notice(p *approval.Approval) string {
-	what := "this"
-	switch {
-	case p.Kind == approval.KindSession:
-		what = "opening " + p.Connection
-	case p.SQL != nil:
-		what = "this statement"
-	}
+	what := noun(p)
 	text := fmt.Sprintf("hoop: %s waits for an approval: rule %q", what, p.Rule)
 	if p.RuleReason != "" {
 		text += ": " + p.RuleReason
@@ -262,6 +256,21 @@ func notice(p *approval.Approval) string {
 		text += "\nhoop: or in a browser: " + p.Link
 	}
 	return text + "\nhoop: it goes on by itself; Ctrl-C withdraws it"
+}
+
+// noun is what waits, to its user.
+func noun(p *approval.Approval) string {
+	switch {
+	case p.Kind == approval.KindSession:
+		return "opening " + p.Connection
+	case p.SQL != nil:
+		return "this statement"
+	case p.Verb == policy.SSHExec:
+		return "this command"
+	case strings.HasPrefix(p.Verb, policy.SSHSFTP):
+		return "this file operation"
+	}
+	return "this"
 }
 
 func refusedRecord(err error) settled {

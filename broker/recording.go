@@ -56,7 +56,11 @@ func (s *Session) StartRecording(t *Ticket, m recording.Meta) (*recording.Writer
 	if s.deps.Recordings == nil {
 		return nil, unavailable("recording", errors.New("the broker has no folder for it"))
 	}
-	m.Session, m.Action, m.Verb = s.ID, t.Number, t.Verb
+	d, err := s.Detectors()
+	if err != nil {
+		return nil, unavailable("masking", err)
+	}
+	m.Session, m.Action, m.Verb, m.Command = s.ID, t.Number, t.Verb, cleanText(d, m.Command)
 	m.Connection, m.Protocol, m.Principal, m.Chain = s.Connection.Name, s.Connection.Protocol, s.Principal.Name, s.Chain
 	m.Start = s.deps.Now()
 	r := &recorded{session: s, ticket: t, name: m.Name(), start: m.Start}

@@ -265,7 +265,7 @@ func (s *Session) Analyse(a *Action) error {
 // described is an event of an action, with what detectors find left out.
 func (s *Session) described(t recorder.Type, a *Action, v *policy.Verdict, d *mask.Detectors) *recorder.Event {
 	ev := s.event(t)
-	ev.Verb, ev.SQL, ev.SSH, ev.Verdict = a.Verb, a.SQL, a.SSH, v
+	ev.Verb, ev.SQL, ev.SSH, ev.Verdict = a.Verb, a.SQL, cleanSSH(d, a.SSH), v
 	ev.Text, ev.Params = cleanText(d, a.Text), cleanParams(d, a.Params)
 	if ev.Exact = a.Exact; ev.Exact == nil {
 		ev.Exact = []byte(a.Text)
@@ -405,6 +405,27 @@ func cleanParams(d *mask.Detectors, params []recorder.Param) []recorder.Param {
 		out[i] = p
 	}
 	return out
+}
+
+// cleanSSH leaves out what detectors find in the facts, and the words of a
+// command, which its text tells.
+func cleanSSH(d *mask.Detectors, f *policy.SSH) *policy.SSH {
+	if f == nil {
+		return nil
+	}
+	clean := *f
+	clean.Words = nil
+	if d == nil {
+		return &clean
+	}
+	for _, s := range []*string{&clean.Path, &clean.NewPath, &clean.Host, &clean.Name} {
+		*s = cleanText(d, *s)
+	}
+	clean.Programs = slices.Clone(f.Programs)
+	for i, p := range f.Programs {
+		clean.Programs[i] = cleanText(d, p)
+	}
+	return &clean
 }
 
 func (s *Session) maskKey() []byte { return s.deps.MaskKey(s.Connection.Name) }

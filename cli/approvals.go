@@ -123,6 +123,10 @@ func approvalText(x *api.Approval) string {
 	if x.SQL != nil {
 		line("effects", "%s: %s", x.SQL.Kind, strings.Join(x.SQL.Effects, ", "))
 	}
+	if x.SSH != nil {
+		line("action", "%s", x.Verb)
+		line("runs", "%s", x.SSH.Runs())
+	}
 	for _, list := range []struct {
 		name  string
 		items []string

@@ -19,12 +19,13 @@ func (a *App) auditCmd() *cobra.Command {
 }
 
 func (a *App) auditVerifyCmd() *cobra.Command {
-	var path, dir string
+	var path, dir, recordings string
 	cmd := &cobra.Command{
 		Use: "verify", Short: "Check the whole audit log against its signed checkpoints", Args: cobra.NoArgs,
 		Long: "Reads every segment and checks frames, order, the Merkle tree and each signed\n" +
 			"checkpoint; and of approvals each answer's signature, that it is for what was\n" +
-			"asked and by nobody who asked, and that nothing ran before it was approved.\n" +
+			"asked and by nobody who asked, and that nothing ran before it was approved; and\n" +
+			"that the files of recordings are those whose hashes the log holds.\n" +
 			"It works while the broker runs and needs nothing but the files.",
 		RunE: func(*cobra.Command, []string) error {
 			if dir == "" {
@@ -33,26 +34,44 @@ func (a *App) auditVerifyCmd() *cobra.Command {
 					return err
 				}
 				dir = serve.AuditDir(cfg)
+				if recordings == "" {
+					recordings = serve.RecordingsDir(cfg)
+				}
 			}
 			report, err := recorder.Verify(dir, recorder.VerifyOptions{})
 			if err != nil {
 				return err
 			}
-			return a.printReport(&verified{Report: report, Approvals: auditApprovals(dir)})
+			v := &verified{Report: report, Approvals: auditApprovals(dir)}
+			if recordings != "" {
+				v.Recordings = auditRecordings(dir, recordings)
+			}
+			return a.printReport(v)
 		},
 	}
 	cmd.Flags().StringVar(&path, "config", "hoop.yaml", "the broker's configuration")
 	cmd.Flags().StringVar(&dir, "dir", "", "the folder of the log itself")
+	cmd.Flags().StringVar(&recordings, "recordings", "", "the folder of recordings, where --dir is given")
 	return cmd
 }
 
 // verified is all that was checked.
 type verified struct {
 	*recorder.Report
-	Approvals *approval.Audited `json:"approvals"`
+	Approvals  *approval.Audited  `json:"approvals"`
+	Recordings *auditedRecordings `json:"recordings,omitempty"` // nil where nobody said where they are
 }
 
-func (v *verified) problems() int { return len(v.Problems) + len(v.Approvals.Problems) }
+// more lists the problems that are not of the log itself.
+func (v *verified) more() []string {
+	out := v.Approvals.Problems
+	if v.Recordings != nil {
+		out = append(out[:len(out):len(out)], v.Recordings.Problems...)
+	}
+	return out
+}
+
+func (v *verified) problems() int { return len(v.Problems) + len(v.more()) }
 
 // auditApprovals goes as far as the log can be read: damage is in the report.
 func auditApprovals(dir string) *approval.Audited {
@@ -74,13 +93,16 @@ func (a *App) printReport(r *verified) error {
 			r.Origin, r.Events, r.Segments, r.Signed, r.Checkpoints, r.Root)
 		_, _ = fmt.Fprintf(a.Out, "approvals: %d approved, %d signatures of answers fit (%d of them given in a browser), %d actions went on with them\n",
 			r.Approvals.Approvals, r.Approvals.Answers, r.Approvals.OnPage, r.Approvals.Actions)
+		if rec := r.Recordings; rec != nil {
+			_, _ = fmt.Fprintf(a.Out, "recordings: %d, %d files are what was written, %d are gone\n", rec.Recordings, rec.Checked, rec.Gone)
+		}
 		for _, n := range r.Notes {
 			_, _ = fmt.Fprintln(a.Out, "note:", n)
 		}
 		for _, p := range r.Problems {
 			_, _ = fmt.Fprintln(a.Out, "PROBLEM:", p)
 		}
-		for _, p := range r.Approvals.Problems {
+		for _, p := range r.more() {
 			_, _ = fmt.Fprintln(a.Out, "PROBLEM:", printable(p))
 		}
 	}

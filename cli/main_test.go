@@ -61,6 +61,7 @@ connections:
 - {name: approval-pg, protocol: postgres, credential: app, target: {host: 127.0.0.1, port: 1, database: shop, tls: {mode: disable}}}
 - {name: gone-pg, protocol: postgres, credential: app, target: {host: 127.0.0.1, port: 1, database: shop, tls: {mode: disable}}}
 rules:
+- {name: ssh, who: {groups: [engineer]}, connections: {names: [demo-ssh]}, actions: [session.open, "ssh.*"], effect: allow}
 - {name: opening-needs-approval, who: {groups: [engineer]}, connections: {names: [approval-pg]}, actions: [session.open], effect: require_approval, approval: {groups: [approver]}}
 - {name: bob-asks-to-open, who: {names: [bob@demo.example]}, connections: {names: [demo-pg-superuser]}, actions: [session.open], effect: require_approval, approval: {names: [alice@demo.example], break_glass: [approver]}}
 - {name: bob-asks-to-delete, who: {names: [bob@demo.example]}, connections: {names: [demo-pg-superuser]}, sql: {kinds: [delete]}, effect: require_approval, approval: {names: [alice@demo.example]}}

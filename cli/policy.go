@@ -98,11 +98,14 @@ func (a *App) policyExplainCmd() *cobra.Command {
 			"  hoop policy explain web-1 --host db.internal --port 5432",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ask := &api.ExplainRequest{Connection: args[0], Verb: o.verb}
-			if len(args) == 2 {
-				ask.SQL = args[1]
-			}
 			if o.request != (policy.SSHRequest{}) {
 				ask.SSH = &o.request
+			}
+			switch {
+			case len(args) == 2:
+				ask.SQL = args[1]
+			case ask.SSH == nil && ask.Verb == "":
+				return usagef("say what it is about: a text, or a flag such as --command")
 			}
 			out, err := a.explain(cmd.Context(), &o, ask)
 			if err != nil {
@@ -136,9 +139,6 @@ func (o *explainOptions) flags(f *pflag.FlagSet) {
 }
 
 func (a *App) explain(ctx context.Context, o *explainOptions, ask *api.ExplainRequest) (*api.Explanation, error) {
-	if ask.SQL == "" && ask.Verb == "" && ask.SSH == nil {
-		return nil, usagef("say what it is about: a text, or a flag such as --command")
-	}
 	if o.path == "" {
 		if o.who != "" || o.groups != nil {
 			return nil, usagef("--as and --group go with --config")
@@ -210,11 +210,7 @@ func (a *App) printRequest(s *api.ExplainedStatement) error {
 	if !s.SSH.Simple {
 		words = "not a simple command: " + s.SSH.Why
 	}
-	programs := strings.Join(s.SSH.Programs, ", ")
-	if s.SSH.Hidden {
-		programs = strings.TrimPrefix(programs+" and others that cannot be seen", " and ")
-	}
-	_, err := fmt.Fprintf(a.Out, "  command   %s\n  programs  %s\n", printable(words), printable(programs))
+	_, err := fmt.Fprintf(a.Out, "  command   %s\n  programs  %s\n", printable(words), printable(s.SSH.Runs()))
 	return err
 }
 

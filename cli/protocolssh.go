@@ -45,7 +45,7 @@ func (sshTap) end(string) bool { return false }
 // sees (RFC 4253 §4.2).
 const (
 	refusalTime = 2 * time.Second
-	sshVersion  = "SSH-2.0-hoop\r\n"
+	sshVersion  = "SSH-2.0-OpenSSH_hoop\r\n"
 )
 
 // refuseSSH greets and disconnects with a reason: the message may come before

@@ -159,9 +159,9 @@ func TestReplayUsage(t *testing.T) {
 	}
 }
 
-// recordedSession runs a statement as alice and gives that session recordings, as
+// replayedSession runs a statement as alice and gives that session recordings, as
 // the broker keeps them.
-func recordedSession(t *testing.T, casts ...string) string {
+func replayedSession(t *testing.T, casts ...string) string {
 	t.Helper()
 	env := asAlice(t)
 	marker := fmt.Sprintf("recorded by %s", t.Name())
@@ -219,7 +219,7 @@ func castBody(t *testing.T, name string) string {
 // TUI, by those who may read the session.
 func TestReplayOfASession(t *testing.T) {
 	t.Parallel()
-	id := recordedSession(t, "replay-vim")
+	id := replayedSession(t, "replay-vim")
 	_, p := castFile(t, "replay-vim")
 	half := shownAt(p, p.Recording().Length/2)
 
@@ -262,7 +262,7 @@ func TestReplayOfASession(t *testing.T) {
 // statements are shown, on no terminal too.
 func TestReplayChooses(t *testing.T) {
 	t.Parallel()
-	id := recordedSession(t, "replay-htop", "replay-cjk")
+	id := replayedSession(t, "replay-htop", "replay-cjk")
 	x := onTerminalOf(t, hoopCommand(t, asAlice(t), "sessions", "replay", id), 120, 30)
 	if code := x.end(); code != 2 || !strings.Contains(x.now(), "choose one with --action") {
 		t.Errorf("several: %d\n%s", code, x.now())
@@ -278,7 +278,7 @@ func TestReplayChooses(t *testing.T) {
 	x.type_("q")
 	x.left(0)
 
-	none := recordedSession(t)
+	none := replayedSession(t)
 	if r := hoop(t, asAlice(t), "sessions", "replay", none).must(t, 0); !strings.Contains(r.stdout, "recorded by TestReplayChooses") {
 		t.Errorf("none: %s", r.stdout)
 	}

@@ -127,9 +127,10 @@ func (r portRange) String() string {
 
 type portRanges []portRange
 
-// match compares with a port; 0 is one that the target chooses.
+// match compares with a port; 0 is one that the target chooses. Of a number
+// that is none, some servers take the lower bits.
 func (rs portRanges) match(port int) match {
-	if port == 0 {
+	if port <= 0 || port > 65535 {
 		return may
 	}
 	for _, r := range rs {

@@ -1,6 +1,9 @@
 package policy
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // SSH is what is known of one SSH action before it happens. Which fields are
 // set depends on the verb.
@@ -58,6 +61,19 @@ const (
 	SSHX11           = "ssh.x11"            // the client's display, offered to the target
 	SSHUnknown       = "ssh.unknown"        // a request that nobody understands
 )
+
+// Runs tells people which programs a command names, and that there may be
+// others; empty for what is no command.
+func (f *SSH) Runs() string {
+	text := strings.Join(f.Programs, ", ")
+	switch {
+	case f.Hidden && text == "":
+		return "programs that cannot be seen"
+	case f.Hidden:
+		return text + " and others that cannot be seen"
+	}
+	return text
+}
 
 // SSHVerbs lists the verbs of the SSH engine.
 func SSHVerbs() []string {

@@ -134,6 +134,10 @@ func (m *Model) approvalText(a *api.Approval, width int) []string {
 	if a.SQL != nil {
 		add("does", a.SQL.Kind+" ["+strings.Join(a.SQL.Effects, " ")+"] "+strings.Join(a.SQL.Tables, ", "))
 	}
+	if a.SSH != nil {
+		add("action", a.Verb)
+		add("runs", a.SSH.Runs())
+	}
 	add("objects", strings.Join(a.Objects, ", "))
 	add("settings", strings.Join(a.Settings, ", "))
 	add("labels", strings.Join(a.Labels, ", "))

@@ -34,6 +34,7 @@ type Approval struct {
 	Text   string           `json:"text,omitempty"`
 	Params []recorder.Param `json:"params,omitempty"`
 	SQL    *policy.SQL      `json:"sql,omitempty"`
+	SSH    *policy.SSH      `json:"ssh,omitempty"`
 	Exact  []byte           `json:"exact,omitempty"` // SHA-256 of encoded parameters and text
 	// Objects, Settings and Labels are what the text depends on at the target:
 	// relations with their OIDs, role and search_path.

@@ -211,7 +211,7 @@ func (h *Handler) describeApproval(a *approval.Approval, l *identity.Caller) App
 		ID: a.ID, State: a.State, Kind: a.Kind, Created: a.Created, Expires: a.Expires, Ended: a.Ended, Why: a.Why,
 		Session: a.Session, Connection: a.Connection, Protocol: a.Protocol, Requester: a.Principal.Name, RequesterID: a.Principal.ID,
 		Chain: a.Chain, Client: a.Client, Reason: a.Reason, Ticket: a.Ticket, ForSec: a.ForSec,
-		Verb: a.Verb, Text: a.Text, Params: a.Params, SQL: a.SQL, Exact: a.Exact, Objects: a.Objects, Settings: a.Settings, Labels: a.Labels,
+		Verb: a.Verb, Text: a.Text, Params: a.Params, SQL: a.SQL, SSH: a.SSH, Exact: a.Exact, Objects: a.Objects, Settings: a.Settings, Labels: a.Labels,
 		Digest: a.Hex(), Link: a.Link, Rule: a.Rule, RuleReason: a.RuleReason, Grant: a.Grant,
 		Groups: a.Asked.Groups, Names: a.Asked.Names, Quorum: approval.Quorum(&a.Asked),
 	}

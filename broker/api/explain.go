@@ -93,6 +93,8 @@ func (in *ExplainRequest) Request(c *policy.Connection) (*policy.Action, error) 
 	switch {
 	case !asked && c.Protocol != "ssh":
 		return nil, nil
+	case !asked && in.SQL == "":
+		return nil, errors.New("there is no command in that text")
 	case asked && in.SQL != "":
 		return nil, errors.New("ask about a text or about a request, not both")
 	case asked && c.Protocol != "ssh":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"strings"
 	"testing"
 
@@ -109,6 +110,9 @@ func testBrokenParts(t *testing.T, w *suite) {
 		s.give(func() (*broker.Secret, error) { wrong := w.Target.Wrong; return &wrong, nil })
 		s.shutThenServed("target")
 	})
+	if w.Records {
+		t.Run("recordings", func(t *testing.T) { testBrokenRecordings(t, w) })
+	}
 	t.Run("no target", func(t *testing.T) { testNoTarget(t, w) })
 }
 
@@ -123,6 +127,23 @@ func testBrokenDetectors(t *testing.T, w *suite) {
 	s.reload(doc)
 	mark := newMark("fine")
 	k.denies(w.Actions.Print(mark), mark, "masking")
+}
+
+// testBrokenRecordings: what cannot be recorded is not begun, and is again once
+// it can.
+func testBrokenRecordings(t *testing.T, w *suite) {
+	s := newStage(t, w, rules())
+	k := s.sit()
+	k.works()
+	if err := os.RemoveAll(s.casts); err != nil {
+		t.Fatal(err)
+	}
+	mark := newMark("fine")
+	k.denies(w.Actions.Print(mark), mark, "recording")
+	if err := os.Mkdir(s.casts, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.sit().works()
 }
 
 // shut wants alice to read some words in place of an answer: an engine may

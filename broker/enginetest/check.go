@@ -31,7 +31,8 @@ func (s *stage) checkSecrets(events []recorder.Event) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	places := map[string]string{"a client": s.seen.String(), "the engine's log": s.engineLog.String(), "the audit log": string(onFile)}
+	places := map[string]string{"a client": s.seen.String(), "the engine's log": s.engineLog.String(), "the audit log": string(onFile),
+		"a recording": s.recorded()}
 	for _, hidden := range s.world.Target.Hidden {
 		for place, text := range places {
 			if strings.Contains(text, hidden) {

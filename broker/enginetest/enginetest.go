@@ -31,6 +31,8 @@ type World struct {
 	Actions Actions
 	// Parallel says that a client may have several actions under way at once.
 	Parallel bool
+	// Records says that what actions show is recorded.
+	Records bool
 	// DumbAtRest says that the protocol has no way to tell a client something
 	// while it has no action under way.
 	DumbAtRest bool

@@ -46,8 +46,9 @@ func testOrder(t *testing.T, w *suite) {
 	if n := watchedFor.Load(); n != 3 {
 		t.Errorf("%d decisions were recorded for 3 actions", n)
 	}
+	before := s.wire.conns.Load()
 	s.rec.watch(func(ev *recorder.Event) error {
-		if ev.Type == recorder.SessionOpened && s.wire.conns.Load() != 1 {
+		if ev.Type == recorder.SessionOpened && s.wire.conns.Load() != before {
 			t.Error("the target was dialled before the opening was on file")
 		}
 		return nil
@@ -58,6 +59,7 @@ func testOrder(t *testing.T, w *suite) {
 // measure finds out how long an action takes to show at the target.
 func (k *seat) measure() {
 	k.stage.t.Helper()
+	k.works() // what an engine starts for its first action is no measure
 	var most time.Duration
 	for range 3 {
 		began := time.Now()

@@ -5,8 +5,11 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +20,7 @@ import (
 	"hoop/broker/store"
 	"hoop/policy"
 	"hoop/recorder"
+	"hoop/recorder/recording"
 )
 
 // connection is the name of the only connection there is.
@@ -36,6 +40,7 @@ type stage struct {
 	log       *recorder.Log
 	rec       *watched
 	wire      *wire
+	casts     string // folder of the recordings
 	store     *store.Store
 	handshake time.Duration
 
@@ -76,6 +81,11 @@ func (s *stage) open(dir string) {
 		s.t.Fatal(err)
 	}
 	s.rec = &watched{inner: s.log}
+	s.casts = dir + "/recordings"
+	casts, err := recording.Open(s.casts, recording.Options{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	st, err := store.Open(dir+"/state", store.Options{})
 	if err != nil {
 		s.t.Fatal(err)
@@ -90,8 +100,8 @@ func (s *stage) open(dir string) {
 	}
 	s.broker = broker.New(broker.Options{
 		Engines: map[string]broker.Engine{s.world.Protocol: s.engine}, Recorder: s.rec, Approvals: s.desk, Logger: logger,
-		Secret:  func(context.Context, string) (*broker.Secret, error) { return s.fetch() },
-		MaskKey: bytes.Repeat([]byte{7}, 32),
+		Secret:     func(context.Context, string) (*broker.Secret, error) { return s.fetch() },
+		Recordings: casts, MaskKey: bytes.Repeat([]byte{7}, 32),
 	})
 }
 
@@ -135,6 +145,24 @@ func (s *stage) close() {
 		s.t.Error(err)
 	}
 	s.check()
+}
+
+// recorded is what all recordings hold, one after the other.
+func (s *stage) recorded() string {
+	s.t.Helper()
+	files, err := os.ReadDir(s.casts)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.t.Error(err)
+	}
+	var all strings.Builder
+	for _, f := range files {
+		text, err := os.ReadFile(filepath.Join(s.casts, f.Name()))
+		if err != nil {
+			s.t.Error(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
 }
 
 // until waits for something that must come.

@@ -34,10 +34,25 @@ func (r *relay) serveChannels(ctx context.Context, channels <-chan gossh.NewChan
 		}
 		r.spawn(func() error {
 			defer r.leave()
-			return r.serveChannel(ctx, n)
+			if err := r.serveChannel(ctx, n); err != nil {
+				return err
+			}
+			return r.hopeless()
 		})
 	}
 	return nil
+}
+
+// hopeless is an error where the target was not reached: once a channel was told
+// so the session ends. A shared connection would else stay, and fail for
+// everybody who comes to it.
+func (r *relay) hopeless() error {
+	select {
+	case <-r.reached:
+		return r.failed
+	default:
+		return nil
+	}
 }
 
 func (r *relay) serveChannel(ctx context.Context, n gossh.NewChannel) error {

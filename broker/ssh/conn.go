@@ -4,13 +4,17 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	gossh "golang.org/x/crypto/ssh"
 )
 
 // x/crypto reads and writes through buffers of 4 KiB (bufio's default): a packet
 // of 32 KiB costs two system calls each way. A bulkConn makes that fewer.
 const (
 	cryptoBuffer = 4 << 10
-	bulkBuffer   = 128 << 10
+	// bulkBuffer holds the packets of one large write to a channel.
+	bulkBuffer = largeBuffer + 4<<10
+	maxPacket  = 32 << 10 // x/crypto's, of payload
 	// stillBulk is what a large read must bring for the next one to be large.
 	stillBulk = 8 << 10
 	// holdTime is when what is held leaves though nothing followed it.
@@ -41,13 +45,14 @@ type bulkConn struct {
 	from, to int
 
 	mu    sync.Mutex
+	corks int // large writes to channels that are under way
 	held  int // bytes in out
 	out   *[bulkBuffer]byte
 	timer *time.Timer
 	err   error // of a write by the timer
 }
 
-func (b *bulkBuffers) newConn(c net.Conn) net.Conn {
+func (b *bulkBuffers) newConn(c net.Conn) *bulkConn {
 	return &bulkConn{Conn: c, buffers: b}
 }
 
@@ -84,28 +89,62 @@ func (c *bulkConn) giveBack() {
 }
 
 // Write sends p. Exactly cryptoBuffer bytes are the beginning of a packet as
-// x/crypto's buffer overflows, so that they wait for the rest, but not for long:
-// it might not be so.
+// x/crypto's buffer overflows, so that they wait for the rest, and while a large
+// write to a channel is under way everything waits for more. It does not wait for
+// long: the rest may not come before the peer has what is held.
 func (c *bulkConn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.err != nil:
 		return 0, c.err
-	case c.out == nil && len(p) == cryptoBuffer:
+	case c.out == nil && len(p) < bulkBuffer && (c.corks > 0 || len(p) == cryptoBuffer):
 		c.hold(p)
 		return len(p), nil
 	case c.out == nil:
 		return c.Conn.Write(p)
 	}
-	c.timer.Stop()
 	joined := copy(c.out[c.held:], p)
-	c.held += joined
+	if c.held += joined; joined == len(p) && c.corks > 0 {
+		return joined, nil
+	}
+	c.timer.Stop()
 	if err := c.flush(); err != nil || joined == len(p) {
 		return joined, err
 	}
 	n, err := c.Conn.Write(p[joined:])
 	return joined + n, err
+}
+
+// cork begins a large write to a channel, and uncork ends it.
+func (c *bulkConn) cork() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.corks++
+}
+
+func (c *bulkConn) uncork() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.corks--; c.corks == 0 && c.out != nil && c.err == nil {
+		c.timer.Stop()
+		c.err = c.flush()
+	}
+}
+
+// bulkChannel is a channel whose large writes leave in one piece.
+type bulkChannel struct {
+	gossh.Channel
+	below *bulkConn
+}
+
+func (c bulkChannel) Write(p []byte) (int, error) {
+	if len(p) <= maxPacket {
+		return c.Channel.Write(p)
+	}
+	c.below.cork()
+	defer c.below.uncork()
+	return c.Channel.Write(p)
 }
 
 func (c *bulkConn) hold(p []byte) {
@@ -118,7 +157,7 @@ func (c *bulkConn) hold(p []byte) {
 	c.timer.Reset(holdTime)
 }
 
-// late sends what nothing followed. Its error is that of the next Write.
+// late sends what waited for long enough. Its error is that of the next Write.
 func (c *bulkConn) late() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 // one, and borrow a large one while bytes come faster.
 const (
 	smallBuffer = 1 << 10
-	largeBuffer = 64 << 10
+	largeBuffer = 128 << 10
 )
 
 // buffers lends large buffers. The zero value is ready.

@@ -70,16 +70,25 @@ func (r *relay) join(n gossh.NewChannel, other gossh.Conn) broker.Outcome {
 		}
 		return outcome("error", "refused by the other side")
 	}
-	go gossh.DiscardRequests(requests) // ends with the channel
+	r.discard(requests)
 	near, requests, err := n.Accept()
 	if err != nil {
 		_ = far.Close()
 		return outcome("lost", "")
 	}
-	go gossh.DiscardRequests(requests)
+	r.discard(requests)
 	o := outcome("ok", "")
 	o.Bytes = r.both(near, far)
 	return o
+}
+
+// discard answers requests on a forward's channel, of which there are none, until
+// it is closed.
+func (r *relay) discard(requests <-chan *gossh.Request) {
+	r.spawn(func() error {
+		gossh.DiscardRequests(requests)
+		return nil
+	})
 }
 
 // both carries both directions, each to its own end of file, and gives the

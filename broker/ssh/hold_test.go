@@ -3,8 +3,11 @@ package ssh
 import (
 	"context"
 	"crypto/ed25519"
+	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -38,7 +41,7 @@ func newHolding(t testing.TB, doc policy.Document) *holding {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.desk, err = approval.New(t.Context(), approval.Config{State: st, Recorder: &h.events, Policy: func() *policy.Policy { return h.policy }})
+	h.desk, err = approval.New(t.Context(), approval.Config{State: st, Recorder: &h.events, Policy: func() *policy.Policy { return h.policy.Load() }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,17 +75,23 @@ func (h *holding) answer(a approval.Approval, decision string) {
 	}
 }
 
-// held runs ssh while f answers what it waits for.
-func (h *holding) held(f func(approval.Approval), config string, args ...string) result {
+// meanwhile runs something while f answers what it waits for.
+func (h *holding) meanwhile(f func(approval.Approval), held func() result) result {
 	h.t.Helper()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		f(h.waiting())
 	}()
-	got := h.ssh(config, args...)
+	got := held()
 	<-done
 	return got
+}
+
+// held runs ssh while f answers what it waits for.
+func (h *holding) held(f func(approval.Approval), config string, args ...string) result {
+	h.t.Helper()
+	return h.meanwhile(f, func() result { return h.ssh(config, args...) })
 }
 
 func TestACommandWaitsForItsApproval(t *testing.T) {
@@ -106,7 +115,7 @@ func TestACommandWaitsForItsApproval(t *testing.T) {
 
 func TestAnApprovedCommandIsAllThatItsCertificateRuns(t *testing.T) {
 	h := newHolding(t, asking(policy.SSHExec))
-	h.secret = broker.Secret{User: shared.server.User, Kind: broker.SSHCA}
+	h.secret.Store(&broker.Secret{User: shared.server.User, Kind: broker.SSHCA})
 	before := len(shared.server.Log())
 	t.Setenv("HOOP_TEST_ONE", "1")
 	config := h.listen()
@@ -235,4 +244,59 @@ func (w *world) master(config string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	w.t.Fatal("the master did not start")
+}
+
+func TestForwardsAndFilesWaitToo(t *testing.T) {
+	h := newHolding(t, asking(policy.SSHForwardLocal, policy.SSHForwardRemote, policy.SSHSFTPWrite))
+	config := h.listen()
+	echo, remote := echoServer(t), freePort(t)
+	agree := func(a approval.Approval) { h.answer(a, approval.Approve) }
+	got := h.meanwhile(agree, func() result {
+		return h.run([]byte("through"), "ssh", "-F", config, "-W", fmt.Sprintf("127.0.0.1:%d", echo), "web-1.hoop")
+	})
+	if got.out != "hello through" {
+		t.Errorf("-W: %+v", got)
+	}
+	go func() { agree(h.waiting()) }()
+	h.background("-F", config, "-R", fmt.Sprintf("%d:127.0.0.1:%d", remote, echo), "web-1.hoop", "sleep 60")
+	if got := talk(t, "tcp", fmt.Sprintf("127.0.0.1:%d", remote), "back"); got != "hello back" {
+		t.Errorf("-R: %q", got)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a"), []byte("content"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got = h.meanwhile(agree, func() result {
+		return h.run(nil, "scp", "-F", config, dir+"/a", "web-1.hoop:"+dir+"/b")
+	})
+	if text, _ := os.ReadFile(filepath.Join(dir, "b")); got.code != 0 || string(text) != "content" || !strings.Contains(got.err, "waits for an approval") {
+		t.Errorf("scp: %+v, %q", got, text)
+	}
+}
+
+// A policy that is reloaded counts from the next action on, and for one that
+// waits.
+func TestAReloadedPolicyCountsAtOnce(t *testing.T) {
+	h := newHolding(t, asking(policy.SSHExec))
+	config := h.listen()
+	h.master(config)
+	none := asking(policy.SSHExec)
+	none.Rules = append([]policy.RuleSpec{{Name: "none", Effect: "deny", Actions: []string{policy.SSHExec}}}, none.Rules...)
+	got := h.held(func(a approval.Approval) {
+		h.rule(none)
+		h.answer(a, approval.Approve)
+	}, config, "echo ran")
+	if got.out != "" || got.code != exitDenied || !strings.Contains(got.err, "the policy in force now denies it") {
+		t.Errorf("held: %+v", got)
+	}
+	if got := h.ssh(config, "echo ran"); got.out != "" || got.code != exitDenied {
+		t.Errorf("next: %+v", got)
+	}
+	h.rule()
+	if got := h.ssh(config, "echo ran"); got.out != "ran\n" {
+		t.Errorf("allowed again: %+v", got)
+	}
+	if n := len(h.events.of(recorder.SessionOpened)); n != 1 {
+		t.Errorf("%d sessions", n)
+	}
 }

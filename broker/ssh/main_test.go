@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,7 +43,8 @@ func run(m *testing.M) int {
 	if shared.authority, err = ca.Open(filepath.Join(shared.dir, "ssh")); err != nil {
 		return fail(err)
 	}
-	shared.server, err = sshd.Start(context.Background(), sshd.Options{UserCAs: []string{shared.authority.UserCA()}})
+	shared.server, err = sshd.Start(context.Background(), sshd.Options{UserCAs: []string{shared.authority.UserCA()},
+		Settings: []string{"SetEnv HOME=" + shared.dir}}) // without what the account's own profile does
 	if err != nil {
 		return fail(err)
 	}
@@ -63,9 +65,9 @@ func fail(err error) int {
 type world struct {
 	t      testing.TB
 	engine *Engine
-	policy *policy.Policy
-	target broker.Target
-	secret broker.Secret
+	policy atomic.Pointer[policy.Policy]
+	target atomic.Pointer[broker.Target]
+	secret atomic.Pointer[broker.Secret]
 	deps   broker.Deps
 	events events
 	log    lockedBuilder
@@ -83,15 +85,15 @@ func newWorld(t testing.TB, docs ...policy.Document) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.secret = broker.Secret{User: server.User, Kind: broker.SSHKey, PrivateKey: key}
-	w.target = broker.Target{Host: server.Host, Port: server.Port, SSH: broker.TargetSSH{HostKeys: []string{server.HostKey}}}
+	w.secret.Store(&broker.Secret{User: server.User, Kind: broker.SSHKey, PrivateKey: key})
+	w.target.Store(&broker.Target{Host: server.Host, Port: server.Port, SSH: broker.TargetSSH{HostKeys: []string{server.HostKey}}})
 	w.deps = broker.Deps{
-		Policy:   func() *policy.Policy { return w.policy },
+		Policy:   func() *policy.Policy { return w.policy.Load() },
 		Recorder: &w.events,
 		Dial: func(ctx context.Context, tg *broker.Target) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "tcp", tg.Address())
 		},
-		Secret:  func(context.Context, string) (*broker.Secret, error) { s := w.secret; return &s, nil },
+		Secret:  func(context.Context, string) (*broker.Secret, error) { return w.secret.Load(), nil },
 		MaskKey: func(string) []byte { return make([]byte, 32) },
 	}
 	if w.deps.Recordings, err = recording.Open(t.TempDir(), recording.Options{}); err != nil {
@@ -99,6 +101,20 @@ func newWorld(t testing.TB, docs ...policy.Document) *world {
 	}
 	w.engine = New(Options{CA: shared.authority, Logger: slog.New(slog.NewTextHandler(&w.log, nil))})
 	return w
+}
+
+// holds changes what the broker holds for the next login.
+func (w *world) holds(f func(*broker.Secret)) {
+	s := *w.secret.Load()
+	f(&s)
+	w.secret.Store(&s)
+}
+
+// leads changes where the next sessions lead.
+func (w *world) leads(f func(*broker.Target)) {
+	t := *w.target.Load()
+	f(&t)
+	w.target.Store(&t)
 }
 
 // rule puts a policy in force.
@@ -111,7 +127,7 @@ func (w *world) rule(docs ...policy.Document) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.policy = p
+	w.policy.Store(p)
 }
 
 func (w *world) session(person string) *broker.Session {
@@ -120,7 +136,7 @@ func (w *world) session(person string) *broker.Session {
 		Chain: policy.Chain{{ID: "test|" + person, Name: person, Kind: policy.Person},
 			{ID: "test|" + person + "-bot", Name: "bot", Kind: policy.Agent}},
 		Connection: &policy.Connection{Name: "web-1", Protocol: "ssh"},
-		Target:     &w.target, Client: "test",
+		Target:     w.target.Load(), Client: "test",
 	})
 }
 

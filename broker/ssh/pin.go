@@ -18,6 +18,11 @@ func (c *channel) pin(command string) error {
 	if err != nil {
 		return err
 	}
+	if first, err := c.r.target(c.ctx); err != nil || first.hostKey != up.hostKey {
+		_ = up.conn.Close()
+		return &broker.Denial{Code: broker.CodeDenied, Message: "what was approved is not what would run now: the target has another host key",
+			Hint: "run it again to ask again"}
+	}
 	c.spawn(func() error { return answerTarget(up.requests) })
 	c.spawn(func() error { return refuseChannels(up.channels) })
 	if c.up != nil {

@@ -133,12 +133,20 @@ func (p *program) fail(err error) {
 	_ = p.c.up.Close()
 }
 
-// finish tells the client how the program ended, and then the record. The end
-// of file comes last: a client that has both ends closed closes the channel on
-// it, and would not hear the exit status.
+// finish tells the client how the program ended, and then the record.
 func (p *program) finish() {
-	c, st := p.c, p.c.status
 	o := p.outcome()
+	if cause := p.c.cause(); cause == nil || errors.Is(cause, errChannelClosed) { // else the session ends, and says why
+		p.tell()
+	}
+	p.close(o)
+	p.c.r.s.Finish(p.ticket, o)
+}
+
+// tell says how the program ended. The end of file comes last: a client that has
+// both ends closed closes the channel on it, and would not hear the exit status.
+func (p *program) tell() {
+	c, st := p.c, p.c.status
 	switch {
 	case errors.Is(p.fault, errBinary):
 		c.say(refusalText("output", unmaskable(errBinary)))
@@ -150,8 +158,6 @@ func (p *program) finish() {
 	}
 	_ = c.ch.CloseWrite()
 	_ = c.ch.Close()
-	p.close(o)
-	c.r.s.Finish(p.ticket, o)
 }
 
 // outcome is how it ended, for the record.

@@ -171,10 +171,12 @@ func TestARevokedSessionEndsAtOnceAndSaysWhy(t *testing.T) {
 
 func TestATargetThatCannotBeReachedIsTold(t *testing.T) {
 	for name, spoil := range map[string]func(*world){
-		"down":     func(w *world) { w.target.Port = freePort(w.t) },
-		"host key": func(w *world) { w.target.SSH.HostKeys = []string{shared.authority.UserCA()} },
-		"login":    func(w *world) { w.secret.User = "nobody-there" },
-		"key":      func(w *world) { w.secret.PrivateKey = []byte("none") },
+		"down": func(w *world) { w.leads(func(t *broker.Target) { t.Port = freePort(w.t) }) },
+		"host key": func(w *world) {
+			w.leads(func(t *broker.Target) { t.SSH.HostKeys = []string{shared.authority.UserCA()} })
+		},
+		"login": func(w *world) { w.holds(func(s *broker.Secret) { s.User = "nobody-there" }) },
+		"key":   func(w *world) { w.holds(func(s *broker.Secret) { s.PrivateKey = []byte("none") }) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -191,6 +193,21 @@ func TestATargetThatCannotBeReachedIsTold(t *testing.T) {
 	}
 }
 
+// A shared connection whose target is gone does not stay for who comes later.
+func TestATargetThatComesBackIsReached(t *testing.T) {
+	w := newWorld(t)
+	w.leads(func(t *broker.Target) { t.Port = freePort(w.t) })
+	config := w.listen()
+	w.master(config)
+	if got := w.ssh(config, "echo ran"); got.code != 255 || !strings.Contains(got.err, "hoop: ") {
+		t.Errorf("%+v", got)
+	}
+	w.leads(func(t *broker.Target) { t.Port = shared.server.Port })
+	if got := w.ssh(config, "echo ran"); got.out != "ran\n" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestLogins(t *testing.T) {
 	w := newWorld(t)
 	config := w.listen()
@@ -201,12 +218,14 @@ func TestLogins(t *testing.T) {
 	if got.code != 255 || !strings.Contains(got.err, `login "daemon" is none of those of web-1`) {
 		t.Errorf("another: %+v", got)
 	}
-	w.secret = broker.Secret{User: "daemon", Kind: broker.SSHCA}
-	w.target.SSH.Logins = []string{shared.server.User}
+	w.secret.Store(&broker.Secret{User: "daemon", Kind: broker.SSHCA})
+	w.leads(func(t *broker.Target) { t.SSH.Logins = []string{shared.server.User} })
 	if got := w.ssh(config, "-l", shared.server.User, "echo in"); got.out != "in\n" {
 		t.Errorf("allowed: %+v", got)
 	}
-	w.target.SSH = broker.TargetSSH{HostCAs: []string{shared.server.HostCA}, Logins: []string{"*"}}
+	w.leads(func(t *broker.Target) {
+		t.SSH = broker.TargetSSH{HostCAs: []string{shared.server.HostCA}, Logins: []string{"*"}}
+	})
 	if got := w.ssh(config, "-l", shared.server.User, "echo in"); got.out != "in\n" {
 		t.Errorf("host CA: %+v", got)
 	}

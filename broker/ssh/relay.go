@@ -23,6 +23,7 @@ type relay struct {
 	login  string // the user at the target
 	secret *broker.Secret
 	front  *gossh.ServerConn
+	below  *bulkConn // of front
 
 	reached chan struct{} // closed once up or failed is set
 	up      *upstream
@@ -32,6 +33,7 @@ type relay struct {
 	channels map[*channel]struct{} // those of sessions
 	taken    int                   // channels of every sort that the client opened
 	noMore   bool                  // the client will open no further sessions
+	begun    bool                  // it opened one: that may overtake its saying so
 	strange  map[string]bool       // unknown requests that were recorded
 	remotes  remotes
 	offers   offers

@@ -50,7 +50,8 @@ var errChannelClosed = errors.New("the client closed the channel")
 // is opened when the first request needs it.
 func (r *relay) serveSession(ctx context.Context, n gossh.NewChannel) error {
 	r.mu.Lock()
-	noMore := r.noMore
+	noMore := r.noMore && r.begun
+	r.begun = true
 	r.mu.Unlock()
 	if noMore {
 		return rejected(n.Reject(gossh.Prohibited, "hoop: the client said that no more sessions come"))
@@ -59,10 +60,10 @@ func (r *relay) serveSession(ctx context.Context, n gossh.NewChannel) error {
 	if err != nil {
 		return nil
 	}
-	c := &channel{r: r, ch: ch, pending: make(chan *gossh.Request, maxPending)}
+	c := &channel{r: r, ch: bulkChannel{ch, r.below}, pending: make(chan *gossh.Request, maxPending)}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	defer c.cancel(nil)
-	c.out.w, c.errs.w = ch, ch.Stderr()
+	c.out.w, c.errs.w = c.ch, ch.Stderr()
 	c.stdin = newStdin(c)
 	r.add(c)
 	defer r.remove(c)
@@ -81,9 +82,6 @@ func (c *channel) serve() error {
 		if err := c.handle(req); err != nil {
 			return err
 		}
-	}
-	if c.up != nil {
-		_ = c.up.Close()
 	}
 	return nil
 }
@@ -181,7 +179,8 @@ func (c *channel) openAt(up *upstream) error {
 		return &broker.Denial{Code: broker.CodeUnavailable, Message: "the target opens no session: " + oneLine(err.Error()), Err: err}
 	}
 	st := &status{closed: make(chan struct{})}
-	c.up, c.status = ch, st
+	c.up, c.status = bulkChannel{ch, up.below}, st
+	context.AfterFunc(c.ctx, func() { _ = ch.Close() }) // whatever waits for its answers
 	c.spawn(func() error { return c.fromTarget(st, requests) })
 	return nil
 }

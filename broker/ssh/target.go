@@ -18,6 +18,7 @@ import (
 // upstream is a connection to the target, logged in.
 type upstream struct {
 	conn     gossh.Conn
+	below    *bulkConn
 	channels <-chan gossh.NewChannel
 	requests <-chan *gossh.Request
 	hostKey  string // its fingerprint, as ssh-keygen -l shows it
@@ -63,7 +64,8 @@ func (r *relay) logIn(ctx context.Context, conn net.Conn, forced *ca.Login) (*up
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	up.conn, up.channels, up.requests, err = gossh.NewClientConn(r.e.bulk.newConn(conn), hostName(r.s.Target, r.s.Connection.Name), conf)
+	up.below = r.e.bulk.newConn(conn)
+	up.conn, up.channels, up.requests, err = gossh.NewClientConn(up.below, hostName(r.s.Target, r.s.Connection.Name), conf)
 	if err != nil {
 		return nil, err
 	}
@@ -78,9 +80,9 @@ func (r *relay) logIn(ctx context.Context, conn net.Conn, forced *ca.Login) (*up
 func (r *relay) methods(forced *ca.Login) ([]gossh.AuthMethod, error) {
 	switch r.secret.Kind {
 	case broker.SSHKey:
-		key, err := gossh.ParsePrivateKey(r.secret.PrivateKey)
+		key, err := parseKey(r.secret.PrivateKey)
 		if err != nil {
-			return nil, errors.New("the credential holds no private key that could be read; one with a passphrase cannot")
+			return nil, fmt.Errorf("the credential: %w", err)
 		}
 		return []gossh.AuthMethod{gossh.PublicKeys(key)}, nil
 	case broker.SSHCA:

@@ -15,8 +15,14 @@ import (
 	"hoop/broker/approval"
 )
 
-// version is what both sides read in the identification, RFC 4253 §4.2.
-const version = "SSH-2.0-hoop"
+// What the two sides read in the identification, RFC 4253 §4.2. Only a server
+// that begins like this is told by OpenSSH's client that it will read no more
+// (OpenSSH PROTOCOL §2.1), without which a command whose output nobody wants
+// would run on.
+const (
+	version       = "SSH-2.0-hoop"
+	serverVersion = "SSH-2.0-OpenSSH_hoop"
+)
 
 // farewell is how long a client has to take the last words of its session.
 const farewell = 500 * time.Millisecond
@@ -66,7 +72,8 @@ func (r *relay) welcome(ctx context.Context, client net.Conn) (*front, error) {
 		return nil, err
 	}
 	defer context.AfterFunc(ctx, func() { _ = client.SetDeadline(time.Now().Add(farewell)) })()
-	conn, channels, requests, err := gossh.NewServerConn(r.e.bulk.newConn(client), conf)
+	r.below = r.e.bulk.newConn(client)
+	conn, channels, requests, err := gossh.NewServerConn(r.below, conf)
 	switch {
 	case l.denied != nil:
 		return nil, l.denied
@@ -82,7 +89,7 @@ func (e *Engine) serverConfig(connection string) (*gossh.ServerConfig, error) {
 	if err != nil {
 		return nil, err
 	}
-	conf := &gossh.ServerConfig{Config: gossh.Config{Ciphers: ciphers()}, ServerVersion: version, NoClientAuth: true}
+	conf := &gossh.ServerConfig{Config: gossh.Config{Ciphers: ciphers()}, ServerVersion: serverVersion, NoClientAuth: true}
 	for _, k := range keys {
 		conf.AddHostKey(k)
 	}
@@ -180,7 +187,7 @@ func (l *lobby) Meaning(context.Context, *broker.Action) (approval.Meaning, erro
 // broker.Engine.
 func (e *Engine) Refuse(client net.Conn, d *broker.Denial) error {
 	defer client.Close()
-	conf, err := e.serverConfig("hoop")
+	conf, err := e.serverConfig("")
 	if err != nil {
 		return err
 	}

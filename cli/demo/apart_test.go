@@ -19,6 +19,9 @@ import (
 	"text/template"
 	"time"
 
+	"hoop/broker/config"
+	"hoop/cli/demo/sshd"
+	"hoop/cli/serve"
 	"hoop/cli/setup"
 )
 
@@ -65,7 +68,13 @@ type apart struct {
 // before the demo's.
 func upApart(t testing.TB, rules string) *apart {
 	t.Helper()
-	w := &apart{World: &World{Dir: t.TempDir()}, t: t, port: freeTCPPort(t)}
+	return upApartWith(t, rules, nil)
+}
+
+// upApartWith has an SSH server too, where there is one.
+func upApartWith(t testing.TB, rules string, ssh *sshd.Server) *apart {
+	t.Helper()
+	w := &apart{World: &World{Dir: t.TempDir(), SSH: ssh}, t: t, port: freeTCPPort(t)}
 	if err := w.startPostgres(t.Context(), &Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +82,7 @@ func upApart(t testing.TB, rules string) *apart {
 	if err := w.configure(rules); err != nil {
 		t.Fatal(err)
 	}
+	w.trust()
 	w.start()
 	t.Cleanup(w.kill)
 	w.signIn("alice")
@@ -101,6 +111,25 @@ func (w *apart) configure(rules string) error {
 	cert, err := setup.NewCertificate([]string{"127.0.0.1"})
 	return errors.Join(err, w.write("hoop.yaml", []byte(text)), w.write("policy.yaml", policyYAML), w.write("first.yaml", []byte(rules)),
 		w.write("tls/ca.pem", cert.CA), w.write("tls/broker.pem", cert.Cert), w.write("tls/broker-key.pem", cert.Key), w.writeUsers())
+}
+
+// trust has the SSH server trust the broker's certificates.
+func (w *apart) trust() {
+	w.t.Helper()
+	if w.SSH == nil {
+		return
+	}
+	cfg, err := config.Load(w.path("hoop.yaml"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_, user, err := serve.SSHAuthorities(cfg)
+	if err == nil {
+		err = w.SSH.TrustUserCA(user)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // start runs the broker and waits until it serves.

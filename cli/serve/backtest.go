@@ -7,6 +7,7 @@ import (
 
 	"hoop/broker/config"
 	"hoop/policy"
+	"hoop/policy/shell"
 	"hoop/recorder"
 )
 
@@ -33,6 +34,16 @@ type Change struct {
 	WouldRule  string        `json:"would_rule,omitempty"`
 }
 
+// recorded is the action of an event. The words of a command are not recorded
+// besides its text.
+func recorded(ev *recorder.Event) *policy.Action {
+	a := &policy.Action{Verb: ev.Verb, Text: ev.Text, SQL: ev.SQL, SSH: ev.SSH}
+	if a.SSH != nil && a.Verb == policy.SSHExec {
+		shell.Describe(a.Text, a.SSH)
+	}
+	return a
+}
+
 // RunBacktest decides every recorded action since a moment again. Where labels
 // decided, beyond the rules, they would decide again: the query trees that
 // their verdicts came from are not recorded.
@@ -51,7 +62,7 @@ func RunBacktest(cfg *config.Config, p *policy.Policy, dir string, since time.Ti
 		}
 		out.Events++
 		v := p.Evaluate(&policy.Input{Principal: ev.Principal, Chain: ev.Chain, Connection: conn, Now: ev.Time,
-			Action: &policy.Action{Verb: ev.Verb, Text: ev.Text, SQL: ev.SQL}})
+			Action: recorded(ev)})
 		if ev.Verdict.Rule == policy.LabelsRule && ev.Verdict.Effect < v.Effect {
 			v = *ev.Verdict
 		}

@@ -14,6 +14,7 @@ import (
 	"hoop/broker/config"
 	"hoop/broker/credential"
 	"hoop/broker/issuer"
+	"hoop/broker/ssh"
 )
 
 // OpenCredentials opens the store of secrets that a configuration names. ask
@@ -84,6 +85,15 @@ func (s *secrets) check(ctx context.Context) config.Problems {
 		}
 		if err := s.resolver.Check(ctx, c.Source); err != nil {
 			ps = append(ps, s.cfg.Problem("credentials."+name, err.Error()))
+			continue
+		}
+		if broker.SecretKind(c.Kind) != broker.SSHKey {
+			continue
+		}
+		if key, err := s.secret(ctx, name); err != nil {
+			ps = append(ps, s.cfg.Problem("credentials."+name, err.Error()))
+		} else if err := ssh.CheckKey(key.PrivateKey); err != nil {
+			ps = append(ps, s.cfg.Problem("credentials."+name, err.Error()))
 		}
 	}
 	return ps
@@ -122,6 +132,7 @@ func Check(ctx context.Context, cfg *config.Config, ask func() (credential.Secre
 	} else if _, err := tls.LoadX509KeyPair(cfg.Abs(cfg.TLS.CertFile), cfg.Abs(cfg.TLS.KeyFile)); err != nil {
 		ps = append(ps, cfg.Problem("tls", err.Error()))
 	}
+	ps = append(ps, checkSSH(cfg)...)
 	if e := cfg.EmbeddedIssuer; e != nil {
 		if _, err := issuer.ReadUsers(cfg.Abs(e.UsersFile)); err != nil {
 			ps = append(ps, cfg.Problem("embedded_issuer.users_file", err.Error()))
@@ -131,4 +142,19 @@ func Check(ctx context.Context, cfg *config.Config, ask func() (credential.Secre
 		return ps
 	}
 	return nil
+}
+
+// checkSSH reads the keys that SSH targets must have.
+func checkSSH(cfg *config.Config) config.Problems {
+	var ps config.Problems
+	for i, c := range cfg.Connections {
+		if c.Protocol != "ssh" {
+			continue
+		}
+		t := broker.Target{SSH: broker.TargetSSH{HostKeys: c.Target.HostKeys, HostCAs: c.Target.HostCAs}}
+		if err := ssh.CheckTarget(&t); err != nil {
+			ps = append(ps, cfg.Problem(fmt.Sprintf("connections[%d].target", i), err.Error()))
+		}
+	}
+	return ps
 }

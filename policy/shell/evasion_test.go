@@ -143,3 +143,32 @@ func TestEvasion(t *testing.T) {
 		t.Errorf("the corpus has %v", counts)
 	}
 }
+
+// The examples of the documentation hold.
+func TestDocumentedExamples(t *testing.T) {
+	text, err := os.ReadFile("../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "## SSH\n")
+	_, block, _ := strings.Cut(section, "```yaml\n")
+	block, _, _ = strings.Cut(block, "```")
+	var doc policy.Document
+	if err := yaml.UnmarshalWithOptions([]byte(block), &doc, yaml.Strict()); err != nil {
+		t.Fatal(err)
+	}
+	p, err := policy.Compile([]policy.Document{doc})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := policy.Connection{Name: "web-1", Protocol: "ssh"}
+	results := p.RunTests(policy.World{Describe: shell.Describe, Connection: func(string) (*policy.Connection, bool) { return &web, true }}, doc.Tests)
+	for _, r := range results {
+		if !r.Passed {
+			t.Errorf("%s: %s", r.Name, r.Problem)
+		}
+	}
+	if len(results) < 15 {
+		t.Errorf("only %d examples", len(results))
+	}
+}

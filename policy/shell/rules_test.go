@@ -167,6 +167,7 @@ func TestRequestRules(t *testing.T) {
 		{[]policy.RuleSpec{allow(policy.SSHSpec{Ports: []string{"5432", "8000-8999"}})}, policy.SSHForwardLocal, policy.SSHRequest{Host: "a", Port: 9000}, "deny "},
 		{[]policy.RuleSpec{allow(policy.SSHSpec{Ports: []string{"5432"}})}, policy.SSHForwardRemote, policy.SSHRequest{Host: "a"}, "deny "},
 
+		{[]policy.RuleSpec{deny(policy.SSHSpec{Ports: []string{"22"}}), verbs("ssh.*")}, policy.SSHForwardLocal, policy.SSHRequest{Host: "a", Port: 65536 + 22}, "deny a"},
 		{[]policy.RuleSpec{allow(policy.SSHSpec{Env: []string{"LANG", "LC_*"}})}, policy.SSHEnv, policy.SSHRequest{Env: "LC_ALL"}, "allow a"},
 		{[]policy.RuleSpec{allow(policy.SSHSpec{Env: []string{"LANG", "LC_*"}})}, policy.SSHEnv, policy.SSHRequest{Env: "LD_PRELOAD"}, "deny "},
 		{[]policy.RuleSpec{allow(policy.SSHSpec{Env: []string{"LANG", "LC_*"}})}, policy.SSHExec, policy.SSHRequest{Command: "LANG"}, "deny "},

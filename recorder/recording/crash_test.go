@@ -2,7 +2,9 @@ package recording
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -147,9 +149,16 @@ func checkTorn(t *testing.T, part []byte, head int) {
 	if err := os.WriteFile(path, part, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	mark := filepath.Join(dir, liveDir, fileName("abc", 1))
+	if err := errors.Join(os.Mkdir(filepath.Dir(mark), 0o700), os.WriteFile(mark, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	s, err := Open(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := os.Stat(mark); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("cut at %d: it is still marked as live: %v", len(part), err)
 	}
 	got, err := os.ReadFile(path)
 	if err != nil {
@@ -172,5 +181,35 @@ func checkTorn(t *testing.T, part []byte, head int) {
 	}
 	if lost := s.Lost(); len(lost) > 0 && lost[0].Bytes != int64(len(got)) {
 		t.Errorf("cut at %d: told of %+v", len(part), lost)
+	}
+}
+
+// TestMark: what is being written is marked as such, whoever else asks for the
+// same name, and what has ended is not.
+func TestMark(t *testing.T) {
+	s := open(t)
+	m := Meta{Session: "abc", Action: 1}
+	w, err := s.Create(m, Hooks{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mark := filepath.Join(s.dir, liveDir, m.Name())
+	if _, err := s.Create(m, Hooks{}); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a second recording of the same name: %v", err)
+	}
+	if _, err := os.Stat(mark); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.Close(""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(mark); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the end is still awaited: %v", err)
+	}
+	if _, err := s.Create(m, Hooks{}); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a second recording of the same name: %v", err)
+	}
+	if found, err := s.List(); err != nil || len(found) != 1 {
+		t.Errorf("there are %v, %v", found, err)
 	}
 }

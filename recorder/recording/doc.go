@@ -16,6 +16,7 @@
 // describes it, then one line an event, appended. Every player of that format
 // plays it, a program that was killed loses what it wrote within the last
 // second, and a line that was torn is cut off when the folder is opened again.
+// While it is written, an empty file of the same name stands in the folder live.
 //
 // What asciicast has no word for stands under the key "hoop" of the first line,
 // and in events with the code "h", which players pass over as the format asks

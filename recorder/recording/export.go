@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -23,7 +24,8 @@ type headerV2 struct {
 }
 
 // ExportV2 writes the recording in asciicast v2, for players that know no v3.
-// What v2 has no word for is left out.
+// What v2 has no word for is left out. Players show a terminal; where there was
+// none, a line feed alone ends a line, and a carriage return is put before it.
 func ExportV2(w io.Writer, r *Reader) error {
 	h := headerV2{Version: 2, Width: r.Header.Cols, Height: r.Header.Rows, Command: r.Header.Command, Title: r.Header.Title}
 	if !r.Header.Start.IsZero() {
@@ -42,6 +44,9 @@ func ExportV2(w io.Writer, r *Reader) error {
 	err = each(r, func(ev *Event) error {
 		switch ev.Code {
 		case CodeOutput, CodeInput, CodeMark, CodeResize:
+			if ev.Code == CodeOutput && r.Header.bare() {
+				ev.Data = strings.ReplaceAll(ev.Data, "\n", "\r\n")
+			}
 			line = appendEvent(line[:0], ev.Time, ev.Code, []byte(ev.Data))
 			_, err := out.Write(line)
 			return err
@@ -50,6 +55,9 @@ func ExportV2(w io.Writer, r *Reader) error {
 	})
 	return exported(out, err)
 }
+
+// bare tells that hoop recorded a program without a terminal.
+func (h *Header) bare() bool { return h.Hoop != nil && !h.Hoop.PTY }
 
 // each calls fn for every event that is left.
 func each(r *Reader, fn func(*Event) error) error {

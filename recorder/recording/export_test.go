@@ -100,6 +100,32 @@ func TestExportText(t *testing.T) {
 	}
 }
 
+// TestExportWithoutTerminal: lines begin at the left, though no carriage return
+// was written.
+func TestExportWithoutTerminal(t *testing.T) {
+	s := open(t)
+	w, err := s.Create(Meta{Session: "abc", Action: 1, Command: "seq 3"}, Hooks{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Output([]byte("1\n2\n3\n")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Close(""); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(s.path("abc", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := exportOf(t, data, func(out *bytes.Buffer, r *Reader) error { return ExportText(out, r) }); got != "1\n2\n3\n" {
+		t.Errorf("as text it is %q", got)
+	}
+	if got := asciinema(t, exportOf(t, data, exportV2)); got != "1\r\n2\r\n3\r\n" {
+		t.Errorf("asciinema shows %q", got)
+	}
+}
+
 func TestExportJSON(t *testing.T) {
 	got := exportOf(t, cast(t, "marks"), func(out *bytes.Buffer, r *Reader) error { return ExportJSON(out, r) })
 	var in struct {

@@ -17,6 +17,9 @@ func ExportText(w io.Writer, r *Reader) error {
 	nothing := func() {}
 	s.returning, s.leaving, s.left, s.mark = nothing, nothing, nothing, func([]byte) {}
 	s.main.gone = t.row
+	if r.Header.bare() { // a line feed alone ends a line
+		s.left = func() { s.grid.x = 0 }
+	}
 	err := each(r, func(ev *Event) error {
 		switch ev.Code {
 		case CodeOutput:

@@ -32,7 +32,7 @@ func (w *Writer) flush() {
 		return
 	}
 	w.tellCommands()
-	w.tellChunk(false)
+	w.tellChunk()
 	w.mu.Lock()
 	if cap(lines) <= keptBuffer || len(lines) >= fullBuffer && cap(lines) <= 2*maxPending {
 		w.spare = lines[:0]
@@ -96,13 +96,14 @@ func (w *Writer) tellCommands() {
 	}
 }
 
-// tellChunk tells of what came into the file since the last time.
-func (w *Writer) tellChunk(end bool) {
-	if w.hooks.OnChunk == nil || w.size == w.chunkAt {
+// tellChunk tells of what came into the file since the last time. The end of
+// the recording needs no chunk: then the hash of the whole file is told.
+func (w *Writer) tellChunk() {
+	if w.hooks.OnChunk == nil {
 		return
 	}
 	now := w.now()
-	if !end && now.Sub(w.chunkEnd) < ChunkEvery {
+	if now.Sub(w.chunkEnd) < ChunkEvery {
 		return
 	}
 	w.hooks.OnChunk(Chunk{Offset: w.chunkAt, Length: w.size - w.chunkAt, SHA256: hex.EncodeToString(w.chunk.Sum(nil))})

@@ -85,7 +85,7 @@ type Hooks struct {
 	// not either.
 	OnError func(error)
 	// OnChunk gets the hash of what came into the file, at most once in
-	// ChunkEvery and at the end.
+	// ChunkEvery.
 	OnChunk func(Chunk)
 	// OnCommand gets each command that was derived, within a second.
 	OnCommand func(Command)

@@ -46,7 +46,9 @@ func (s *screen) feed(p []byte) {
 			i = end
 		case c >= utf8.RuneSelf:
 			r, width := utf8.DecodeRune(p[i:])
-			s.grid.put(r)
+			if r >= 0xa0 { // below are controls, which terminals of today do not obey
+				s.grid.put(r)
+			}
 			i += width
 		default:
 			s.c0(c)

@@ -154,6 +154,66 @@ func (r *Reader) Next() (Event, error) {
 
 // parseEvent reads one line. Time is what stands there.
 func parseEvent(line []byte) (Event, error) {
+	if ev, ok := quickEvent(line); ok {
+		return ev, nil
+	}
+	return slowEvent(line)
+}
+
+// quickEvent reads a line as this package writes them; false for any other.
+func quickEvent(line []byte) (Event, bool) {
+	rest, ok := bytes.CutPrefix(line, []byte("["))
+	if !ok {
+		return Event{}, false
+	}
+	us, n := micros(rest)
+	rest = rest[n:]
+	const head, tail = `, "o", "`, `"]`
+	if n == 0 || len(rest) < len(head)+len(tail) || string(rest[:3]) != head[:3] || string(rest[4:len(head)]) != head[4:] ||
+		!bytes.HasSuffix(rest, []byte(tail)) || !plain(rest[3]) {
+		return Event{}, false
+	}
+	ev := Event{Time: time.Duration(us) * time.Microsecond, Code: rest[3]}
+	data := rest[len(head) : len(rest)-len(tail)]
+	if plainRun(data, 0) == len(data) {
+		ev.Data = string(data)
+		return ev, true
+	}
+	err := json.Unmarshal(rest[len(head)-1:len(rest)-1], &ev.Data)
+	return ev, err == nil
+}
+
+// micros reads a number of seconds with up to six digits after the point, and
+// tells how many bytes it takes; 0 where it is written otherwise.
+func micros(b []byte) (us int64, n int) {
+	for n < len(b) && b[n] >= '0' && b[n] <= '9' && n < 9 {
+		us = us*10 + int64(b[n]-'0')
+		n++
+	}
+	if n == 0 || n > 1 && b[0] == '0' {
+		return 0, 0
+	}
+	us *= 1e6
+	if n == len(b) || b[n] != '.' {
+		return us, n
+	}
+	start := n + 1
+	for n, unit := start, int64(1e5); ; n, unit = n+1, unit/10 {
+		if n == len(b) || b[n] < '0' || b[n] > '9' {
+			if n == start || us > maxTime.Microseconds() {
+				return 0, 0
+			}
+			return us, n
+		}
+		if unit == 0 {
+			return 0, 0
+		}
+		us += int64(b[n]-'0') * unit
+	}
+}
+
+// slowEvent reads any line that the format allows.
+func slowEvent(line []byte) (Event, error) {
 	var parts []json.RawMessage
 	if err := json.Unmarshal(line, &parts); err != nil {
 		return Event{}, err
@@ -167,7 +227,7 @@ func parseEvent(line []byte) (Event, error) {
 		return Event{}, err
 	}
 	if seconds < 0 || seconds > maxTime.Seconds() || math.IsNaN(seconds) || code == "" {
-		return Event{}, fmt.Errorf("%s is no time or %q no code of an event", parts[0], code)
+		return Event{}, fmt.Errorf("%.40s is no time or %.40q no code of an event", parts[0], code)
 	}
 	ev := Event{Time: time.Duration(math.Round(seconds*1e6)) * time.Microsecond}
 	if len(code) == 1 {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -16,29 +17,44 @@ const tailBytes = 4 << 10
 
 // repair gives each recording that nobody ended its end.
 func (s *Store) repair() error {
-	files, err := os.ReadDir(s.dir)
+	marks, err := os.ReadDir(filepath.Join(s.dir, liveDir))
 	if err != nil {
 		return fmt.Errorf("read the folder of recordings: %w", err)
 	}
 	var failed error
-	for _, f := range files {
-		session, action, ok := parseName(f.Name())
+	for _, m := range marks {
+		session, action, ok := parseName(m.Name())
 		if !ok {
 			continue
 		}
-		path := filepath.Join(s.dir, f.Name())
-		ended, err := endLost(path)
-		if err == nil && ended {
-			l := Lost{Session: session, Action: action}
-			l.Bytes, l.SHA256, err = digest(path)
-			s.lost = append(s.lost, l)
-			s.log.Warn("a recording had no end: the broker was killed", "file", f.Name())
+		err := s.end(session, action)
+		if err == nil {
+			err = os.Remove(filepath.Join(s.dir, liveDir, m.Name()))
 		}
 		if err != nil {
-			failed = errors.Join(failed, fmt.Errorf("end the recording %s: %w", f.Name(), err))
+			failed = errors.Join(failed, fmt.Errorf("end the recording %s: %w", m.Name(), err))
 		}
 	}
 	return failed
+}
+
+// end gives one recording its end where it has none.
+func (s *Store) end(session string, action uint64) error {
+	path := s.path(session, action)
+	ended, err := endLost(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // removed, or never begun
+	}
+	if err != nil || !ended {
+		return err
+	}
+	l := Lost{Session: session, Action: action}
+	if l.Bytes, l.SHA256, err = digest(path); err != nil {
+		return err
+	}
+	s.lost = append(s.lost, l)
+	s.log.Warn("a recording had no end: the broker was killed", "file", fileName(session, action))
+	return nil
 }
 
 // digest gives the size of a file and its SHA-256.

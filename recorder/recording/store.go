@@ -20,6 +20,10 @@ var ErrNotFound = errors.New("no such recording")
 
 const suffix = ".cast"
 
+// liveDir holds an empty file for each recording that has no end yet, so that
+// Open need not look at all the others.
+const liveDir = "live"
+
 // Options of a store. The zero value works.
 type Options struct {
 	Logger *slog.Logger
@@ -45,7 +49,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, liveDir), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of recordings: %w", err)
 	}
 	s := &Store{dir: dir, now: o.Now, log: o.Logger}
@@ -91,15 +95,38 @@ func (s *Store) Create(m Meta, h Hooks) (*Writer, error) {
 	if m.Start.IsZero() {
 		m.Start = s.now()
 	}
-	f, err := os.OpenFile(filepath.Join(s.dir, m.Name()), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
+	mark := filepath.Join(s.dir, liveDir, m.Name())
+	f, err := makeFiles(filepath.Join(s.dir, m.Name()), mark)
 	if err != nil {
 		return nil, fmt.Errorf("make the recording: %w", err)
 	}
 	w, err := newWriter(f, m, h, s.now)
 	if err != nil {
-		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
+		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()), os.Remove(mark))
 	}
+	w.mark = mark
 	return w, nil
+}
+
+// makeFiles makes the recording's file, and before it the mark that it has no
+// end.
+func makeFiles(path, mark string) (*os.File, error) {
+	const fresh = os.O_CREATE | os.O_EXCL | os.O_WRONLY
+	if _, err := os.Lstat(path); err == nil { // another's mark is left alone
+		return nil, &fs.PathError{Op: "make", Path: path, Err: fs.ErrExist}
+	}
+	m, err := os.OpenFile(mark, fresh, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.Close(); err != nil {
+		return nil, errors.Join(err, os.Remove(mark))
+	}
+	f, err := os.OpenFile(path, fresh|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(mark))
+	}
+	return f, nil
 }
 
 // Entry is one recording of a store.

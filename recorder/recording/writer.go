@@ -33,6 +33,7 @@ type Writer struct {
 	meta  Meta
 	hooks Hooks
 	file  *os.File
+	mark  string // the file that tells that this has no end; "" for none
 	now   func() time.Time
 
 	mu     sync.Mutex
@@ -346,8 +347,10 @@ func (w *Writer) settle() {
 		err = w.file.Sync()
 	}
 	err = errors.Join(err, w.file.Close())
+	if err == nil && w.mark != "" { // else the next Open sees to it
+		err = os.Remove(w.mark)
+	}
 	w.tellCommands()
-	w.tellChunk(true)
 	w.sum.Bytes, w.sum.SHA256 = w.size, hex.EncodeToString(w.whole.Sum(nil))
 	if err != nil {
 		w.result = fmt.Errorf("close the recording %s: %w", w.meta.Name(), err)

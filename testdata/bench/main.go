@@ -34,8 +34,10 @@ type options struct {
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == relayCommand {
-		os.Exit(runRelay(os.Args[2:]))
+	if len(os.Args) > 1 {
+		if run := commands()[os.Args[1]]; run != nil {
+			os.Exit(run(os.Args[2:]))
+		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -44,6 +46,11 @@ func main() {
 		log.Error("the bench failed", "error", explain(err))
 		os.Exit(1)
 	}
+}
+
+// commands are what else this program is: parts of a world, and the bench of SSH.
+func commands() map[string]func([]string) int {
+	return map[string]func([]string) int{relayCommand: runRelay, sshCommand: runSSH, sshRelayCommand: runSSHRelay, proxiedCommand: runProxied}
 }
 
 func parse() options {

@@ -53,7 +53,7 @@ hundred queries first, and what its processes then still do is waited for.
 Processor time is that of all processes between client and server with their children (utime + stime of /proc), and is the
 least disturbed by noise. Memory is the growth of resident memory by idle sessions that have each asked one question, read five
 seconds later. Not measured: networks with real delays (the extra hop counts less there), approvals, ` + "`durability: strict`" + `, writes.
-What the parts cost by themselves: [detectors](benchmarks-mask.md), [SQL](benchmarks-sql.md), [approvals](approvals.md).
+What the parts cost by themselves: [detectors](benchmarks-mask.md), [SQL](benchmarks-sql.md), [approvals](approvals.md). The other protocol: [SSH](benchmarks-ssh.md).
 
 `
 

@@ -18,12 +18,16 @@ const (
 )
 
 // HostKeys are what a broker shows to clients as the host of a connection: its
-// key with a certificate for the connection's name, and the bare key.
+// key with a certificate for the connection's name, and the bare key. Without a
+// name the certificate is for all: for a refusal that names none.
 func (a *Authority) HostKeys(name string, now time.Time) ([]gossh.Signer, error) {
 	cert := &gossh.Certificate{
 		Key: a.own.PublicKey(), Serial: serial(), CertType: gossh.HostCert, KeyId: "hoop " + name,
 		ValidPrincipals: []string{name, name + ".hoop"},
 		ValidAfter:      uint64(now.Add(-skew).Unix()), ValidBefore: uint64(now.Add(hostValidity).Unix()),
+	}
+	if name == "" {
+		cert.ValidPrincipals = nil
 	}
 	if err := cert.SignCert(rand.Reader, a.host); err != nil {
 		return nil, fmt.Errorf("certify the host key: %w", err)

@@ -17,6 +17,7 @@ func (s *Server) writeConfig(port int, first []string) error {
 		fmt.Sprintf("PidFile %q", s.path("sshd.pid")),
 		fmt.Sprintf("AuthorizedKeysFile %q", s.path("authorized_keys")),
 		fmt.Sprintf("TrustedUserCAKeys %q", s.path("user_cas")),
+		fmt.Sprintf("SetEnv %q", "HOME="+s.path("home")), // what shells there read is nobody's own
 	}, first...)
 	lines = append(lines, settings...)
 	err := s.write("sshd_config", []byte(strings.Join(lines, "\n")+"\n"))

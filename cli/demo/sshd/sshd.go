@@ -106,7 +106,7 @@ func (s *Server) makeDir(dir string) (err error) {
 		return err
 	}
 	s.LogFile, s.KnownHosts = s.path("sshd.log"), s.path("known_hosts")
-	return os.MkdirAll(s.Dir, 0o700)
+	return os.MkdirAll(s.path("home"), 0o700)
 }
 
 func (s *Server) path(name string) string { return filepath.Join(s.Dir, name) }

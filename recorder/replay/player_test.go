@@ -3,6 +3,7 @@ package replay
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -357,5 +358,22 @@ func BenchmarkFind(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkRead reads a recording of 12 MB of output.
+func BenchmarkRead(b *testing.B) {
+	rec := scrolling()
+	var text bytes.Buffer
+	fmt.Fprintln(&text, v3)
+	for _, e := range rec.events {
+		data, _ := json.Marshal(string(rec.output[e.from:e.to]))
+		fmt.Fprintf(&text, "[0.001, \"o\", %s]\n", data)
+	}
+	b.SetBytes(int64(len(rec.output)))
+	for b.Loop() {
+		if _, err := Read(bytes.NewReader(text.Bytes())); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

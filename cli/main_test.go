@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	testscript.Main(withWorld{m}, map[string]func(){"hoop": func() { os.Exit(Main(os.Args[1:])) }})
+	testscript.Main(withWorld{m}, map[string]func(){"hoop": func() { os.Exit(Main(os.Args[1:])) }, "xprobe": xprobe})
 }
 
 // withWorld takes the world down after the tests.

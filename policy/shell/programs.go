@@ -61,7 +61,7 @@ func (f *finder) text(text string) {
 		case *syntax.SglQuoted:
 			f.hidden = f.hidden || strings.Contains(n.Value, `\`) // fish reads it
 		case *syntax.Comment, *syntax.DeclClause, *syntax.LetClause, *syntax.ArithmCmd, *syntax.ArithmExp, *syntax.FuncDecl,
-			*syntax.ExtGlob:
+			*syntax.ExtGlob, *syntax.CoprocClause: // coproc may have a name, or not
 			f.hidden = true
 		}
 		return true
@@ -99,6 +99,8 @@ func (f *finder) call(words []word) {
 	switch name {
 	case "eval":
 		f.joined(args)
+	case "and", "or", "not", "begin", "coproc", "foreach", "repeat", "switch", "always": // keywords, if not of bash
+		f.hidden = true
 	case "source", ".", "trap", "alias", "enable", "function", "fc", "complete", "compgen", "bind", "zmodload", "autoload":
 		f.hidden = true
 	case "find":

@@ -7,7 +7,10 @@ import (
 	"hoop/policy/shell"
 )
 
-func compile(t testing.TB, rules ...policy.RuleSpec) *policy.Policy {
+func compile(t interface {
+	Helper()
+	Fatal(...any)
+}, rules ...policy.RuleSpec) *policy.Policy {
 	t.Helper()
 	for i := range rules {
 		rules[i].Name = string(rune('a' + i))

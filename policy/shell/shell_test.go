@@ -129,6 +129,8 @@ func TestPrograms(t *testing.T) {
 		{"f() { rm x; }; f", "f rm", true},
 		{"alias ls=rm", "alias", true},
 		{"A=b rm x", "rm", false},
+		{"a; and rm x", "a and", true},
+		{"coproc rm x | b", "b x", true},
 		{"rm x # y", "rm", true},
 		{"echo 'a\\' ; rm x", "echo rm", true},
 		{"echo !x", "echo", true},

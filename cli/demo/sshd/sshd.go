@@ -84,7 +84,8 @@ func (s *Server) start(ctx context.Context, o *Options) error {
 	if err := s.makeKeys(); err != nil {
 		return fmt.Errorf("make keys for sshd: %w", err)
 	}
-	if err := s.write("user_cas", nil); err != nil {
+	// xauth complains about a file that is not there yet.
+	if err := errors.Join(s.write("user_cas", nil), s.write("home/.Xauthority", nil)); err != nil {
 		return err
 	}
 	for _, line := range o.UserCAs {

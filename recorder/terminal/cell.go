@@ -52,7 +52,7 @@ type Cell struct {
 	char  rune // above unicode.MaxRune: the number of a cluster
 }
 
-var blank = Cell{char: ' ', Width: 1} //nolint:gochecknoglobals // a constant that Go has no word for
+func blank() Cell { return Cell{char: ' ', Width: 1} }
 
 const (
 	// maxCluster bounds what combines in one place, in bytes.

@@ -42,7 +42,7 @@ func (t *Terminal) AppendRow(dst []byte, y int, v View) []byte {
 	var pen Style
 	before := ""
 	for x := v.From; x < v.From+v.Cols; x++ {
-		c := blank
+		c := blank()
 		if x >= 0 && x < len(cells) {
 			c = cells[x]
 		}

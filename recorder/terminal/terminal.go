@@ -113,7 +113,7 @@ func (t *Terminal) erasedLine() *line {
 }
 
 func (t *Terminal) erased() Cell {
-	c := blank
+	c := blank()
 	c.Bg = t.cur.pen.Bg
 	return c
 }
@@ -211,7 +211,7 @@ func (t *Terminal) fit(old []*line, c *cursor) []*line {
 	for y := range out {
 		t.edits++
 		out[y] = &line{cells: make([]Cell, t.cols), id: t.edits}
-		fill(out[y].cells, blank)
+		fill(out[y].cells, blank())
 		if gone+y >= len(old) {
 			continue
 		}

@@ -149,6 +149,8 @@ type Action struct {
 	Masked   map[string]int   `json:"masked,omitempty"`
 	// Approval is the one that the statement waited for.
 	Approval *recorder.Approval `json:"approval,omitempty"`
+	// Derived is what was typed into a shell, read off its screen.
+	Derived []recorder.DerivedCommand `json:"derived,omitempty"`
 }
 
 // SessionDetail is a session with its actions: GET /v1/sessions/{id}.

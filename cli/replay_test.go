@@ -284,3 +284,54 @@ func TestReplayChooses(t *testing.T) {
 	}
 	hoop(t, asAlice(t), "sessions", "replay", none, "--action", "1").must(t, 2)
 }
+
+// A shell on a real SSH server, from its first key to its replay: what stood on
+// the terminal of its user is found on the viewer's.
+func TestReplayOfAShell(t *testing.T) {
+	t.Parallel()
+	env := asAlice(t)
+	live := onTerminalOf(t, hoopCommand(t, env, "ssh", "demo-ssh"), 80, 24)
+	live.type_("PS1='shell-of-alice$ '; clear\r")
+	live.shows("shell-of-alice$")
+	live.type_("echo 漢字 $((40+2))\r")
+	live.shows("漢字 42")
+	live.type_("clear; echo passing''by; sleep 1; clear\r")
+	live.shows("passingby")
+	live.hides("passingby")
+	live.type_("exit 3\r")
+	if code := live.end(); code != 3 {
+		t.Errorf("the shell ended with %d:\n%s", code, live.now())
+	}
+
+	id := sessionThatShowed(t, env, "demo-ssh", "passingby")
+	x := onTerminalOf(t, hoopCommand(t, env, "sessions", "replay", id, "--tui"), 120, 30)
+	x.shows("▶")
+	x.type_(" G")
+	x.shows("exit 3")
+	x.type_("/passingby\r")
+	x.shows("not found from here on")
+	x.type_("N")
+	x.shows("passingby")
+	x.type_("g/漢字 42\r")
+	x.shows("漢字 42")
+	x.type_("]")
+	x.shows("◆ exit 3")
+	x.type_("qq")
+	x.left(0)
+}
+
+// sessionThatShowed is the newest on a connection whose terminal showed a text.
+func sessionThatShowed(t *testing.T, env []string, connection, text string) string {
+	t.Helper()
+	var found []api.Session
+	if err := json.Unmarshal([]byte(hoop(t, env, "sessions", "list", "--connection", connection, "-o", "json").must(t, 0).stdout), &found); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range found {
+		if strings.Contains(hoop(t, env, "sessions", "export", s.ID, "--format", "cast").stdout, text) { // others have no recording, or several
+			return s.ID
+		}
+	}
+	t.Fatal("the session is not listed")
+	return ""
+}

@@ -125,6 +125,36 @@ func TestScreensEqualTmux(t *testing.T) {
 	}
 }
 
+// Other recordings of real programs are no different, until their terminal takes
+// another size: tmux then wraps lines anew. The one of bash is left out: it shows
+// emoji whose width newer versions of tmux see otherwise.
+func TestOtherScreensEqualTmux(t *testing.T) {
+	for _, name := range []string{"top", "vim", "less", "htop", "zsh", "fish", "marks"} {
+		rec := load(t, name)
+		until := rec.Length
+		for _, e := range rec.events {
+			if e.cols > 0 {
+				until = e.at - 1
+				break
+			}
+		}
+		for _, percent := range []int{50, 90} {
+			t.Run(fmt.Sprintf("%s at %d %%", name, percent), func(t *testing.T) {
+				at := until * time.Duration(percent) / 100
+				file := filepath.Join(t.TempDir(), "bytes")
+				if err := os.WriteFile(file, shownBy(rec, at), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				want, styled := tmuxRows(t, file, rec.Cols, rec.Rows)
+				p := player(t, rec)
+				p.SeekTo(at)
+				compare(t, "as text", want, rows(p))
+				compare(t, "colours and attributes", styled, drawn(p.Screen()))
+			})
+		}
+	}
+}
+
 func compare(t *testing.T, how string, want, got []string) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {

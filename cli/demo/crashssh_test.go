@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -279,7 +280,13 @@ func (l *sshLoad) tick(c *ssh.Client, client int, mark string) error {
 // wants what tickers showed in time to be in theirs.
 func (l *sshLoad) checkRecordings(dir string) {
 	l.t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.cast"))
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, f fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".cast" && filepath.Base(filepath.Dir(path)) != "live" { // marks of those that are written
+			files = append(files, path)
+		}
+		return err
+	})
 	if err != nil {
 		l.t.Fatal(err)
 	}

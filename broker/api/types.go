@@ -29,6 +29,7 @@ const (
 	CodeNotFound         = "not_found"         // 5
 	CodeUnavailable      = "unavailable"       // 6
 	CodeInternal         = "internal"          // 1
+	CodeWrongProtocol    = "wrong_protocol"    // 1: the connection speaks another
 )
 
 // Error is a refusal or failure as the API tells it.

@@ -23,7 +23,7 @@ import (
 func (a *App) brokerCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "broker", Short: "Run and set up a broker", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(a.brokerRunCmd(), a.brokerInitCmd(), a.brokerCheckCmd())
+	cmd.AddCommand(a.brokerRunCmd(), a.brokerInitCmd(), a.brokerCheckCmd(), a.brokerSSHCACmd())
 	return cmd
 }
 

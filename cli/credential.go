@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/crypto/ssh"
 
+	"hoop/broker"
 	"hoop/broker/config"
 	"hoop/broker/credential"
 	"hoop/cli/serve"
@@ -36,7 +38,9 @@ func (a *App) credentialSetCmd(path *string) *cobra.Command {
 		Use: "set NAME", Short: "Store a secret, read from standard input or asked for", Args: cobra.ExactArgs(1),
 		Long: "Stores the secret of a credential whose source is \"store: NAME\", encrypted.\n" +
 			"The secret comes from standard input or, on a terminal, from a prompt; there is\n" +
-			"no flag for it, since other users of the machine can read command lines.",
+			"no flag for it, since other users of the machine can read command lines. A private\n" +
+			"key for SSH, without passphrase, comes as the file that ssh-keygen writes.",
+		Example: "  hoop credential set prod-db < password\n  hoop credential set web-key < ~/.ssh/deploy_key",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := a.openStore(cmd.Context(), *path)
 			if err != nil {
@@ -52,6 +56,9 @@ func (a *App) credentialSetCmd(path *string) *cobra.Command {
 			if secret.Empty() {
 				return usagef("the secret is empty")
 			}
+			if err := checkKind(*path, args[0], secret); err != nil {
+				return err
+			}
 			if err := s.Set(args[0], secret); err != nil {
 				return err
 			}
@@ -59,6 +66,24 @@ func (a *App) credentialSetCmd(path *string) *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// checkKind refuses what is no key where a credential that takes this secret is
+// one: at the first login it would be too late to say so.
+func checkKind(path, name string, secret credential.Secret) error {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return err
+	}
+	for _, c := range cfg.Credentials {
+		if c.Store != name || c.Kind != string(broker.SSHKey) {
+			continue
+		}
+		if _, err := ssh.ParseRawPrivateKey([]byte(secret.Reveal())); err != nil {
+			return usagef("the secret is no private key for SSH without passphrase, such as ssh-keygen writes (pass the file on standard input): %v", err)
+		}
+	}
+	return nil
 }
 
 func (a *App) credentialListCmd(path *string) *cobra.Command {

@@ -59,6 +59,8 @@ func sessionRows(found []api.Session) [][]string {
 func (a *App) sessionsShowCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "show SESSION", Short: "Show one session with every statement, its verdict and outcome", Args: cobra.ExactArgs(1),
+		Long: "Shows each statement or request with its verdict and outcome. Lines marked derived\n" +
+			"were typed into a shell and read off its screen: an aid for readers, not a proof.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.client(cmd.Context())
 			if err != nil {
@@ -95,6 +97,9 @@ func (a *App) showSession(s *api.SessionDetail) error {
 		}
 		rows = append(rows, []string{strconv.FormatUint(x.Event, 10), x.Time.Local().Format("15:04:05.000"), verdictOf(x), x.Rule,
 			outcome, strconv.FormatInt(x.Rows, 10), micros(x.Duration), maskedCounts(x.Masked), oneLine(askedFor(x), 100)})
+		for _, d := range x.Derived {
+			rows = append(rows, []string{"", d.Time.Local().Format("15:04:05.000"), "derived", "", "", "", "", "", oneLine("typed "+d.Text, 100)})
+		}
 	}
 	return a.table(rows)
 }

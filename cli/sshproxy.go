@@ -64,6 +64,8 @@ func (a *App) carryStdio(ctx context.Context, name string, s *tunnel.Stream) err
 	signal.Ignore(syscall.SIGPIPE) // an error of the write, and then an orderly end
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGTERM)
 	defer stop()
+	widen(a.In)
+	widen(a.Out)
 	up, down := make(chan struct{}), make(chan error, 1)
 	go func() {
 		defer close(up)

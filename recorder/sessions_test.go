@@ -246,3 +246,37 @@ func BenchmarkSessions(b *testing.B) {
 		b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
 	})
 }
+
+// TestDerivedCommands: what was typed into a shell stands with the shell; who
+// reads a session later is no part of it.
+func TestDerivedCommands(t *testing.T) {
+	dir := t.TempDir()
+	l := openTest(t, dir, Options{})
+	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	for i, ev := range []Event{
+		{Type: SessionOpened, Session: "s", Principal: &policy.Principal{Name: "alice"}},
+		{Type: ActionDecided, Session: "s", Action: 1, Verb: "ssh.shell"},
+		{Type: CommandDerived, Session: "s", Action: 1, Text: "ls"},
+		{Type: CommandDerived, Session: "s", Action: 7, Text: "of no action"},
+		{Type: CommandDerived, Session: "s", Action: 1, Text: "exit"},
+		{Type: ActionFinished, Session: "s", Action: 1, Outcome: "ok"},
+		{Type: SessionClosed, Session: "s"},
+		{Type: RecordingRead, Session: "s", Action: 1, Principal: &policy.Principal{Name: "bob"}},
+	} {
+		ev.Time = at.Add(time.Duration(i) * time.Second)
+		if err := l.Append(&ev, Written); err != nil {
+			t.Fatal(err)
+		}
+	}
+	info, statements, err := NewReader(dir).Session("s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !info.Last.Equal(at.Add(6*time.Second)) || info.LastIndex != 6 {
+		t.Errorf("the session ends with event %d at %s", info.LastIndex, info.Last)
+	}
+	want := []DerivedCommand{{at.Add(2 * time.Second), "ls"}, {at.Add(4 * time.Second), "exit"}}
+	if diff := cmp.Diff(want, statements[0].Derived); len(statements) != 1 || diff != "" {
+		t.Errorf("%d statements: %s", len(statements), diff)
+	}
+}

@@ -34,7 +34,18 @@ type Statement struct {
 	Masked     map[string]int `json:"masked,omitempty"`
 	Reason     string         `json:"reason,omitempty"`
 	Approval   *Approval      `json:"approval,omitempty"` // that it waited for
+	// Derived is what was typed into a shell, as far as its screen told: an aid
+	// for readers. Of very many the first maxDerived are kept.
+	Derived []DerivedCommand `json:"derived,omitempty"`
 }
+
+// DerivedCommand is a line that was typed into a shell.
+type DerivedCommand struct {
+	Time time.Time `json:"time"`
+	Text string    `json:"text"`
+}
+
+const maxDerived = 10_000
 
 // statements reads the segments that the session lived through and decodes
 // only its own events.
@@ -65,6 +76,10 @@ func (r *Reader) statements(info *SessionInfo) ([]Statement, error) {
 		case ActionFinished:
 			if i, ok := byNumber[ev.Action]; ok {
 				out[i].finish(ev)
+			}
+		case CommandDerived:
+			if i, ok := byNumber[ev.Action]; ok && len(out[i].Derived) < maxDerived {
+				out[i].Derived = append(out[i].Derived, DerivedCommand{ev.Time, ev.Text})
 			}
 		}
 		return nil

@@ -119,7 +119,7 @@ func nameOf(s *recorder.SessionInfo) string {
 func describeAction(s *recorder.Statement) Action {
 	out := Action{
 		Event: s.Index, Number: s.Number, Time: s.Time, Verb: s.Verb, Text: s.Text, Params: s.Params,
-		Outcome: s.Outcome, Code: s.Code, Rows: s.Rows, Bytes: s.Bytes, Duration: s.DurationUS, Masked: s.Masked, Reason: s.Reason, Approval: s.Approval,
+		Outcome: s.Outcome, Code: s.Code, Rows: s.Rows, Bytes: s.Bytes, Duration: s.DurationUS, Masked: s.Masked, Reason: s.Reason, Approval: s.Approval, Derived: s.Derived,
 	}
 	if s.Verdict != nil {
 		out.Effect, out.Rule = s.Verdict.Effect.String(), s.Verdict.Rule

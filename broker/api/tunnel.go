@@ -49,7 +49,7 @@ func (h *Handler) tunnel(w http.ResponseWriter, r *http.Request, l *identity.Cal
 		return
 	}
 	if want := r.URL.Query().Get("protocol"); want != "" && want != c.Protocol {
-		h.fail(w, &Error{Status: http.StatusBadRequest, Code: CodeUsage, Message: fmt.Sprintf("%s speaks %s, not %s", c.Name, c.Protocol, want),
+		h.fail(w, &Error{Status: http.StatusBadRequest, Code: CodeWrongProtocol, Message: fmt.Sprintf("%s speaks %s, not %s", c.Name, c.Protocol, want),
 			Hint: "hoop connect " + c.Name + " starts the right client"})
 		return
 	}

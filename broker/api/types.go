@@ -29,6 +29,7 @@ const (
 	CodeNotFound         = "not_found"         // 5
 	CodeUnavailable      = "unavailable"       // 6
 	CodeInternal         = "internal"          // 1
+	CodeWrongProtocol    = "wrong_protocol"    // 1: the connection speaks another
 )
 
 // Error is a refusal or failure as the API tells it.
@@ -149,6 +150,8 @@ type Action struct {
 	Masked   map[string]int   `json:"masked,omitempty"`
 	// Approval is the one that the statement waited for.
 	Approval *recorder.Approval `json:"approval,omitempty"`
+	// Derived is what was typed into a shell, read off its screen.
+	Derived []recorder.DerivedCommand `json:"derived,omitempty"`
 }
 
 // SessionDetail is a session with its actions: GET /v1/sessions/{id}.

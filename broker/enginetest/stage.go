@@ -150,17 +150,17 @@ func (s *stage) close() {
 // recorded is what all recordings hold, one after the other.
 func (s *stage) recorded() string {
 	s.t.Helper()
-	files, err := os.ReadDir(s.casts)
+	var all strings.Builder
+	err := filepath.WalkDir(s.casts, func(path string, f fs.DirEntry, err error) error {
+		if err != nil || f.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		all.Write(text)
+		return err
+	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.t.Error(err)
-	}
-	var all strings.Builder
-	for _, f := range files {
-		text, err := os.ReadFile(filepath.Join(s.casts, f.Name()))
-		if err != nil {
-			s.t.Error(err)
-		}
-		all.Write(text)
 	}
 	return all.String()
 }

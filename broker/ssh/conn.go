@@ -6,6 +6,8 @@ import (
 	"time"
 
 	gossh "golang.org/x/crypto/ssh"
+
+	"hoop/tunnel/socket"
 )
 
 // x/crypto reads and writes through buffers of 4 KiB (bufio's default): a packet
@@ -53,7 +55,7 @@ type bulkConn struct {
 }
 
 func (b *bulkBuffers) newConn(c net.Conn) *bulkConn {
-	return &bulkConn{Conn: c, buffers: b}
+	return &bulkConn{Conn: socket.New(c), buffers: b}
 }
 
 // Read reads into p until p fills, and ahead from then on.

@@ -66,3 +66,42 @@ func TestOneRefusedOperationLeavesTheOthers(t *testing.T) {
 		t.Errorf("read %q", text)
 	}
 }
+
+// A link is judged by where it leads, and by its name.
+func TestLinksDodgeNoRule(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, open := filepath.Join(dir, "secret"), filepath.Join(dir, "open")
+	w := newWorld(t, policy.Document{Rules: []policy.RuleSpec{
+		{Name: "secret", Effect: "deny", Actions: []string{policy.SSHSFTPWrite, policy.SSHSFTPRead}, SSH: &policy.SSHSpec{Paths: []string{secret + "/*"}}},
+		{Name: "all", Effect: "allow"},
+	}})
+	for _, f := range []func() error{
+		func() error { return os.Mkdir(secret, 0o700) }, func() error { return os.Mkdir(open, 0o700) },
+		func() error { return os.Symlink(secret, filepath.Join(open, "in")) },
+		func() error { return os.Symlink(open, filepath.Join(secret, "out")) },
+		func() error { return os.WriteFile(filepath.Join(open, "a"), []byte("content"), 0o600) },
+		func() error { return os.WriteFile(filepath.Join(secret, "s"), []byte("hidden"), 0o600) },
+	} {
+		if err := f(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := w.listen()
+	for _, to := range []string{open + "/in/b", open + "/in/../secret/b", secret + "/b", secret + "/out/b"} {
+		if got := w.run(nil, "scp", "-F", config, open+"/a", "web-1.hoop:"+to); got.code == 0 || !strings.Contains(got.err, "ermission denied") {
+			t.Errorf("%s: %+v", to, got)
+		}
+		if _, err := os.Stat(filepath.Clean(to)); err == nil {
+			t.Errorf("%s was written", to)
+		}
+	}
+	if got := w.run(nil, "scp", "-F", config, "web-1.hoop:"+open+"/in/s", dir+"/stolen"); got.code == 0 {
+		t.Errorf("read: %+v", got)
+	}
+	if got := w.run(nil, "scp", "-F", config, open+"/a", "web-1.hoop:"+open+"/b"); got.code != 0 {
+		t.Errorf("allowed: %+v", got)
+	}
+}

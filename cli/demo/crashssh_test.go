@@ -7,6 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -46,6 +48,8 @@ func TestCrashSSH(t *testing.T) {
 	load := newSSHLoad(t, net.JoinHostPort(at.Host, strconv.Itoa(at.Port)))
 	for n := range *sshCrashes {
 		load.awaitBusy(n)
+		load.atOnce()
+		time.Sleep(time.Duration(rand.Int64N(int64(80 * time.Millisecond)))) //nolint:gosec // chance is the point, not secrecy
 		load.killed.Store(time.Now().UnixNano())
 		w.kill()
 		within(t, time.Minute, w.command("alice", "audit", "verify", "--config", w.path("hoop.yaml")))
@@ -123,6 +127,9 @@ type sshLoad struct {
 	round, answered, reconnects, killed atomic.Int64
 	busy                                [sshSessions]atomic.Int64 // the round in which a client last had an answer, from 1
 
+	together sync.RWMutex // held to keep clients from going on
+	burst    atomic.Bool
+
 	mu    sync.Mutex
 	shown map[string]int // mark of a ticker → the last line that must be in its recording
 }
@@ -163,6 +170,15 @@ func (l *sshLoad) awaitBusy(crash int) {
 	time.Sleep(unflushed + 2*time.Second)
 }
 
+// atOnce has every client that is not a ticker begin with a command at the same
+// moment, of which some are on their way to the target and some are not when
+// the broker is killed.
+func (l *sshLoad) atOnce() {
+	l.together.Lock()
+	l.burst.Store(true)
+	l.together.Unlock()
+}
+
 func (l *sshLoad) client(ctx context.Context, client int) {
 	for n := 0; ctx.Err() == nil; {
 		c, err := l.dial(ctx)
@@ -171,6 +187,7 @@ func (l *sshLoad) client(ctx context.Context, client int) {
 			continue
 		}
 		l.reconnects.Add(1)
+		l.burst.Store(false)
 		stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 		for err == nil {
 			n++
@@ -204,6 +221,11 @@ func (l *sshLoad) ask(c *ssh.Client, client, n int) error {
 	mark := fmt.Sprintf("mark_%d_%d_%d_", l.round.Load(), client, n)
 	if client < sshTickers {
 		return l.tick(c, client, mark+"a")
+	}
+	l.together.RLock()
+	defer l.together.RUnlock()
+	if l.burst.Load() {
+		n = 2
 	}
 	var err error
 	switch n % 4 {
@@ -279,7 +301,13 @@ func (l *sshLoad) tick(c *ssh.Client, client int, mark string) error {
 // wants what tickers showed in time to be in theirs.
 func (l *sshLoad) checkRecordings(dir string) {
 	l.t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.cast"))
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, f fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".cast" && filepath.Base(filepath.Dir(path)) != "live" { // marks of those that are written
+			files = append(files, path)
+		}
+		return err
+	})
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"hoop/cli/demo/sshd"
 	"hoop/cli/serve"
@@ -34,4 +35,22 @@ func (w *World) trustBroker() error {
 		return err
 	}
 	return w.SSH.TrustUserCA(user)
+}
+
+// sshSteps is the part of the tour on a machine.
+func (w *World) sshSteps() []step {
+	ssh := func(command string) []string { return []string{"ssh", SSHConnection, "--", command} }
+	mark := w.path("maintenance")
+	kernel := map[string]string{"linux": "Linux", "darwin": "Darwin"}[runtime.GOOS] // "" shows anywhere
+	return []step{
+		{title: "A command on a machine: plain ssh, once hoop ssh config install has run, and no key on this side", person: "alice",
+			args: ssh("uname -s"), shows: []string{kernel}},
+		{title: "More than a simple command is not what the rule allows: exit code 126, and why", person: "alice",
+			args: ssh("uname -r; cat /etc/passwd"), exit: 126, shows: []string{"denied by policy"}, hides: []string{"root:"}},
+		{title: "A change to the machine waits, in ssh as it is, until bob approves", person: "alice",
+			args: ssh("touch " + mark), shows: []string{"waits for an approval"},
+			meanwhile: []step{{person: "bob", args: []string{"approve", "latest-approval", "--comment", "as agreed"}, shows: []string{"approved", "touch " + mark}}}},
+		{title: "Bob reads what ran on the machine, and its output as it was seen", person: "bob",
+			args: []string{"sessions", "export", "latest-command", "--format", "txt"}, shows: []string{kernel}},
+	}
 }

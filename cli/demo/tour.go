@@ -123,7 +123,7 @@ func (w *World) steps(ctx context.Context) ([]step, error) {
 	psql := func(sql string) []string {
 		return []string{"connect", Connection, "--", "psql", "-X", "-P", "pager=off", "-c", sql}
 	}
-	return []step{
+	steps := []step{
 		{title: "Who am I?", person: "alice", args: []string{"whoami"}, shows: []string{"alice", "engineer"}},
 		{title: "What may I open?", person: "alice", args: []string{"list"}, shows: []string{Connection}},
 		{title: "A plain psql, and the sensitive columns come back masked", person: "alice",
@@ -156,9 +156,13 @@ func (w *World) steps(ctx context.Context) ([]step, error) {
 			shows: []string{"SELECT id, name, email, ssn", "allow", "pii.ssn"}},
 		{title: "…and the replay of the one that bob approved: who, when, how long it waited", person: "bob", args: []string{"sessions", "show", "latest-approved"},
 			shows: []string{"ALTER TABLE orders", "approved by bob@demo.example after"}},
-		{title: "The record proves itself", person: "bob", args: []string{"audit", "verify", "--config", w.path("hoop.yaml")},
-			shows: []string{"approvals: 1 approved, 2 signatures of answers fit"}},
-	}, nil
+	}
+	approvals := 1
+	if w.SSH != nil {
+		steps, approvals = append(steps, w.sshSteps()...), approvals+1
+	}
+	return append(steps, step{title: "The record proves itself", person: "bob", args: []string{"audit", "verify", "--config", w.path("hoop.yaml")},
+		shows: []string{fmt.Sprintf("approvals: %d approved, %d signatures of answers fit", approvals, approvals+1)}}), nil
 }
 
 // run runs one command as its person and gives what it printed and its code.
@@ -227,6 +231,8 @@ func (w *World) resolve(args []string) []string {
 			out[i] = w.pending()
 		case "latest-approved":
 			out[i] = w.sessionWith("ALTER TABLE orders")
+		case "latest-command":
+			out[i] = w.sessionWith("uname -s")
 		case "latest-masked":
 			out[i] = w.sessionWith("SELECT id, name, email, ssn")
 		}

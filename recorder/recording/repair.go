@@ -85,8 +85,12 @@ func endLost(path string) (ended bool, err error) {
 	if err != nil || whole == info.Size() && endOf(last) != nil {
 		return false, err
 	}
+	lines, err := firstLine(path, whole, info)
+	if err != nil {
+		return false, err
+	}
 	end := Note{End: &End{Reason: "the broker was killed", Lost: true, Cut: info.Size() - whole}}
-	lines := appendEvent(nil, 0, CodeMark, []byte("the recording ends here: the broker was killed"))
+	lines = appendEvent(lines, 0, CodeMark, []byte("the recording ends here: the broker was killed"))
 	lines = appendNote(lines, 0, &end)
 	if err := f.Truncate(whole); err != nil {
 		return false, err
@@ -95,6 +99,16 @@ func endLost(path string) (ended bool, err error) {
 		return false, err
 	}
 	return true, f.Sync()
+}
+
+// firstLine is what a recording lacks that was killed while it was made, so
+// that it can be read all the same: nothing was shown yet.
+func firstLine(path string, whole int64, info fs.FileInfo) ([]byte, error) {
+	session, action, ok := parseName(filepath.Base(path))
+	if whole > 0 || !ok {
+		return nil, nil
+	}
+	return encodeHeader(&Meta{Session: session, Action: action, Start: info.ModTime()})
 }
 
 // lastLine gives the last whole line of a file, and where it ends.

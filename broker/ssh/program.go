@@ -139,8 +139,8 @@ func (p *program) finish() {
 	if cause := p.c.cause(); cause == nil || errors.Is(cause, errChannelClosed) { // else the session ends, and says why
 		p.tell()
 	}
-	p.close(o)
 	p.c.r.s.Finish(p.ticket, o)
+	p.close(o) // which waits for the disk
 }
 
 // tell says how the program ended. The end of file comes last: a client that has

@@ -236,9 +236,10 @@ func (w *Writer) note(n *Note) {
 
 func (w *Writer) appended() {
 	w.sum.Events++
-	if !w.closed { // else the channel is closed
-		signal(w.dirty)
+	if w.closed { // so are the channels
+		return
 	}
+	signal(w.dirty)
 	if len(w.buf) >= fullBuffer {
 		signal(w.full)
 	}
@@ -278,7 +279,7 @@ func (w *Writer) finish(reason string) {
 	w.closed = true
 	w.room.Broadcast()
 	close(w.dirty)
-	signal(w.full)
+	close(w.full) // what is left does not wait for more
 }
 
 // settle is called once the flusher ended.

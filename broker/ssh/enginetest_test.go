@@ -26,7 +26,10 @@ import (
 
 // TestPromises runs the suite that every engine runs, with x/crypto's client
 // and a real OpenSSH server that logs each command before it runs it.
-func TestPromises(t *testing.T) {
+func TestPromises(t *testing.T) { enginetest.Run(t, promisesOf(t, clients{})) }
+
+// promisesOf is the world of the suite with one sort of client.
+func promisesOf(t *testing.T, client enginetest.Connector) enginetest.World {
 	dir := t.TempDir()
 	commands := commandLog(filepath.Join(dir, "commands"))
 	server, err := sshd.Start(t.Context(), sshd.Options{Settings: []string{"ForceCommand " + commands.wrapper(t, dir)}})
@@ -47,7 +50,7 @@ func TestPromises(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	enginetest.Run(t, enginetest.World{
+	return enginetest.World{
 		Protocol: "ssh",
 		Target: enginetest.Target{
 			Where:  broker.Target{Host: server.Host, Port: server.Port, SSH: broker.TargetSSH{HostKeys: []string{server.HostKey}}},
@@ -58,12 +61,12 @@ func TestPromises(t *testing.T) {
 		Engine: func(o enginetest.Options) broker.Engine {
 			return New(Options{CA: authority, Logger: o.Logger, HandshakeTimeout: o.Handshake})
 		},
-		Client: clients{}, Actions: commandWords{}, Parallel: true, Records: true, DumbAtRest: true,
+		Client: client, Actions: commandWords{}, Parallel: true, Records: true, DumbAtRest: true,
 		Garbage: []string{
 			"SSH-1.5-old\r\n", "SSH-2.0-x\r\n", "SSH-2.0-x\r\n\xff\xff\xff\xff\xff", "SSH-2.0-x\r\n\x00\x00\x00\x0c\x0a\x14", strings.Repeat("SSH-2.0-", 4096),
 			"SSH-2.0-x\r\n\x00\x00\x00\x00\x00", strings.Repeat("no version\r\n", 2048),
 		},
-	})
+	}
 }
 
 // commandLog is the file in which the target keeps what it executes.

@@ -20,6 +20,7 @@ const keepFree = 4 << 20
 // logins and statements left behind would otherwise stay until the next
 // collection, which an idle broker has no cause for.
 func (i *Instance) trim(ctx context.Context, every time.Duration) {
+	defer holdFloor()()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var last broker.Stats

@@ -1,6 +1,8 @@
 package ssh
 
 import (
+	"encoding/binary"
+	"net"
 	"os"
 	"regexp"
 	"strings"
@@ -51,5 +53,149 @@ func TestALoginIsNotAnotherAtTheTarget(t *testing.T) {
 		if out, err := s.CombinedOutput("id -un"); err == nil {
 			t.Errorf("%q ran as %s", login, strings.TrimSpace(string(out)))
 		}
+	}
+}
+
+// heard collects the payloads of what a client is sent besides data.
+func heard(requests <-chan *gossh.Request) string {
+	var all strings.Builder
+	for req := range requests {
+		all.WriteString(req.Type + " " + string(req.Payload) + "\n")
+		_ = req.Reply(false, nil)
+	}
+	return all.String()
+}
+
+// The attack: a target, or who has a say there, tells what detectors would mask
+// wherever SSH has room for a text that is no output.
+func TestATargetHasNoOtherWayToSayAValue(t *testing.T) {
+	w := newWorld(t, policy.Document{
+		Detectors: []policy.DetectorSpec{{Classes: []string{"*"}}},
+		Rules:     []policy.RuleSpec{{Name: "all", Effect: "allow"}},
+	})
+	w.hostileTarget(func(conn *gossh.ServerConn, ch gossh.Channel, requests <-chan *gossh.Request) {
+		for req := range requests {
+			_ = req.Reply(true, nil)
+			if req.Type == "exec" {
+				var e execRequest
+				read(req.Payload, &e)
+				_, _ = ch.SendRequest("eow@openssh.com", false, []byte(card))
+				_, _ = ch.SendRequest("xon-xoff", false, []byte(card))
+				switch e.Command {
+				case "message":
+					_, _ = ch.SendRequest("exit-signal", false, gossh.Marshal(exitSignal{"TERM", true, "killed with " + card, card}))
+				case "name":
+					_, _ = ch.SendRequest("exit-signal", false, gossh.Marshal(exitSignal{card, false, "", ""}))
+				case "malformed":
+					_, _ = ch.SendRequest("exit-status", false, []byte(card))
+				case "malformed signal":
+					_, _ = ch.SendRequest("exit-signal", false, append(gossh.Marshal(exitSignal{"TERM", false, "", ""}), card...))
+				}
+				if _, _, err := conn.OpenChannel(typeForwarded, gossh.Marshal(direct{"localhost", 4711, card, 1})); err != nil {
+					t.Errorf("%s: %v", e.Command, err)
+				}
+				ch.Close()
+			}
+		}
+	})
+	c, err := w.raw(w.listen(), "hoop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	extra := make(chan string, 10)
+	go func() {
+		for n := range c.HandleChannelOpen(typeForwarded) {
+			extra <- string(n.ExtraData())
+			if ch, _, err := n.Accept(); err == nil {
+				_ = ch.Close()
+			}
+		}
+	}()
+	_, answer, _ := c.SendRequest("tcpip-forward", true, gossh.Marshal(forwardRequest{"localhost", 4711}))
+	_, _, err = c.OpenChannel(typeDirect, gossh.Marshal(direct{Host: "db", Port: 1, Originator: "a", OriginPort: 1}))
+	all := "answer " + string(answer) + "\nopen " + err.Error() + "\n"
+	for _, command := range []string{"message", "name", "malformed", "malformed signal"} {
+		ch, requests, err := c.OpenChannel("session", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = ch.SendRequest("exec", true, gossh.Marshal(execRequest{command}))
+		all += command + "\n" + heard(requests) + <-extra + "\n"
+	}
+	if strings.Contains(all, card) || !strings.Contains(all, "TERM") || !strings.Contains(all, "killed with") {
+		t.Errorf("the client was told\n%s", all)
+	}
+}
+
+// The attack: a target that was given the password says it where the client is
+// told why the login failed.
+func TestATargetDoesNotTellTheClientTheCredential(t *testing.T) {
+	w := newWorld(t)
+	w.secret.Store(&broker.Secret{User: "deploy", Kind: broker.Password, Password: "hunter2"})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			// SSH_MSG_DISCONNECT, RFC 4253 §11.1, as a packet without encryption.
+			body := gossh.Marshal(struct {
+				Type           uint8
+				Reason         uint32
+				Text, Language string
+			}{1, 2, "wrong: hunter2, hUNTER2", "en"})
+			padding := 16 - (len(body)+5)%8
+			packet := append(binary.BigEndian.AppendUint32(nil, uint32(len(body)+1+padding)), byte(padding))
+			_, _ = c.Write(append([]byte("SSH-2.0-x\r\n"), append(append(packet, body...), make([]byte, padding)...)...))
+		}
+	}()
+	w.leads(func(t *broker.Target) { t.Host, t.Port = "127.0.0.1", l.Addr().(*net.TCPAddr).Port })
+	got := w.ssh(w.listen(), "true")
+	if got.code != 255 || !strings.Contains(got.err, "login at web-1 failed") || strings.Contains(strings.ToLower(got.err), "hunter2") {
+		t.Errorf("%+v", got)
+	}
+	if strings.Contains(strings.ToLower(w.log.String()), "hunter2") {
+		t.Errorf("in the log: %s", w.log.String())
+	}
+}
+
+// The attack: a listener from before a rule was taken away goes on letting
+// others in to the client.
+func TestARevokedListenerLetsNobodyIn(t *testing.T) {
+	w := newWorld(t)
+	c, err := w.raw(w.listen(), "hoop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := c.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	came := make(chan struct{}, 10)
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			came <- struct{}{}
+			_, _ = in.Write([]byte("in"))
+			_ = in.Close()
+		}
+	}()
+	if got := talk(t, "tcp", l.Addr().String(), ""); got != "in" {
+		t.Fatalf("before: %q", got)
+	}
+	w.rule(policy.Document{Rules: []policy.RuleSpec{
+		{Name: "no listeners", Effect: "deny", Actions: []string{policy.SSHForwardRemote}},
+		{Name: "all", Effect: "allow"},
+	}})
+	if got := talk(t, "tcp", l.Addr().String(), ""); got != "" || len(came) != 1 {
+		t.Errorf("after: %q, %d came in", got, len(came))
 	}
 }

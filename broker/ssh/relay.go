@@ -41,7 +41,7 @@ type relay struct {
 
 func newRelay(e *Engine, s *broker.Session, cancel context.CancelCauseFunc) *relay {
 	return &relay{e: e, s: s, cancel: cancel, reached: make(chan struct{}),
-		channels: map[*channel]struct{}{}, strange: map[string]bool{}, remotes: remotes{listening: map[listener]*forward{}}}
+		channels: map[*channel]struct{}{}, strange: map[string]bool{}, remotes: remotes{listening: map[listener]*standing{}}}
 }
 
 // spawn runs f under the guard. An error of it ends the session.
@@ -72,7 +72,7 @@ func (r *relay) reach(ctx context.Context) error {
 	r.spawn(func() error { return r.fromTarget(ctx, up.channels) })
 	r.spawn(func() error { return answerTarget(up.requests) })
 	if err := up.conn.Wait(); ctx.Err() == nil {
-		return fmt.Errorf("%w: %w", errTargetGone, err)
+		return fmt.Errorf("%w: %s", errTargetGone, r.withoutWords(err))
 	}
 	return nil
 }

@@ -176,7 +176,7 @@ func (c *channel) open(req *gossh.Request) gossh.Channel {
 func (c *channel) openAt(up *upstream) error {
 	ch, requests, err := up.conn.OpenChannel(typeSession, nil)
 	if err != nil {
-		return &broker.Denial{Code: broker.CodeUnavailable, Message: "the target opens no session: " + oneLine(err.Error()), Err: err}
+		return &broker.Denial{Code: broker.CodeUnavailable, Message: "the target opens no session: " + c.r.foreign(err.Error()), Err: err}
 	}
 	st := &status{closed: make(chan struct{})}
 	c.up, c.status = bulkChannel{ch, up.below}, st

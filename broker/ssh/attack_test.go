@@ -2,9 +2,11 @@ package ssh
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net"
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -198,4 +200,49 @@ func TestARevokedListenerLetsNobodyIn(t *testing.T) {
 	if got := talk(t, "tcp", l.Addr().String(), ""); got != "" || len(came) != 1 {
 		t.Errorf("after: %q, %d came in", got, len(came))
 	}
+}
+
+// The attack: behind a command that waits for people a client sends as many
+// requests as there is room for, each as long as it can be.
+func TestWhatWaitsBehindACommandIsBounded(t *testing.T) {
+	h := newHolding(t, asking(policy.SSHExec, policy.SSHForwardRemote))
+	c, err := h.raw(h.listen(), "hoop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := heap()
+	long := gossh.Marshal(setenv{"LC_X", strings.Repeat("x", 250<<10)})
+	for n := range 4 {
+		ch, requests, err := c.OpenChannel("session", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go gossh.DiscardRequests(requests)
+		go func() { _, _ = ch.SendRequest("exec", true, gossh.Marshal(execRequest{fmt.Sprintf("echo %d", n)})) }()
+		for range maxPending - 2 {
+			if _, err := ch.SendRequest("env", false, long); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	go func() { _, _, _ = c.SendRequest("tcpip-forward", true, gossh.Marshal(forwardRequest{"localhost", 0})) }()
+	for range maxPending - 2 {
+		if _, _, err := c.SendRequest("tcpip-forward", false, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := c.OpenChannel("x", nil); err == nil { // what was sent before arrived
+		t.Error("a channel of type x was opened")
+	}
+	if grown := heap() - before; grown > 24<<20 {
+		t.Errorf("%d MiB wait behind four commands", grown>>20)
+	}
+}
+
+// heap is how much is in use.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

@@ -39,6 +39,7 @@ func directFacts(n gossh.NewChannel) (*policy.SSH, string) {
 	var d direct
 	var local directLocal
 	switch {
+	case len(n.ExtraData()) > maxConnPayload:
 	case n.ChannelType() == typeDirect && read(n.ExtraData(), &d):
 		return &policy.SSH{Host: d.Host, Port: int(d.Port)}, net.JoinHostPort(d.Host, strconv.Itoa(int(d.Port)))
 	case n.ChannelType() == typeDirectLocal && read(n.ExtraData(), &local):

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	gossh "golang.org/x/crypto/ssh"
@@ -24,6 +25,8 @@ type relay struct {
 	secret *broker.Secret
 	front  *gossh.ServerConn
 	below  *bulkConn // of front
+
+	queued atomic.Int64 // bytes of requests that wait in its channels
 
 	reached chan struct{} // closed once up or failed is set
 	up      *upstream

@@ -31,7 +31,7 @@ func (r *relay) serveDirect(ctx context.Context, n gossh.NewChannel) error {
 		r.s.Finish(t, outcome("error", "unavailable"))
 		return rejected(n.Reject(gossh.ConnectionFailed, forwardRefusal(err)))
 	}
-	r.s.Finish(t, r.join(n, up.conn))
+	r.s.Finish(t, r.join(n, up.conn, n.ExtraData()))
 	return nil
 }
 
@@ -39,6 +39,7 @@ func directFacts(n gossh.NewChannel) (*policy.SSH, string) {
 	var d direct
 	var local directLocal
 	switch {
+	case len(n.ExtraData()) > maxConnPayload:
 	case n.ChannelType() == typeDirect && read(n.ExtraData(), &d):
 		return &policy.SSH{Host: d.Host, Port: int(d.Port)}, net.JoinHostPort(d.Host, strconv.Itoa(int(d.Port)))
 	case n.ChannelType() == typeDirectLocal && read(n.ExtraData(), &local):
@@ -59,12 +60,12 @@ func forwardRefusal(err error) string {
 
 // join opens a channel of the same sort on the other side and carries bytes
 // until both ends are through.
-func (r *relay) join(n gossh.NewChannel, other gossh.Conn) broker.Outcome {
-	far, requests, err := other.OpenChannel(n.ChannelType(), n.ExtraData())
+func (r *relay) join(n gossh.NewChannel, other gossh.Conn, extra []byte) broker.Outcome {
+	far, requests, err := other.OpenChannel(n.ChannelType(), extra)
 	if err != nil {
 		var refused *gossh.OpenChannelError
 		if errors.As(err, &refused) {
-			_ = n.Reject(refused.Reason, oneLine(refused.Message))
+			_ = n.Reject(refused.Reason, r.foreign(refused.Message))
 		} else {
 			_ = n.Reject(gossh.ConnectionFailed, "hoop: the other side is gone")
 		}

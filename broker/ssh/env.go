@@ -7,14 +7,18 @@ import (
 	"hoop/policy"
 )
 
-// maxEnv is how many variables one program may be given.
-const maxEnv = 128
+// maxEnv is how many variables one program may be given, and maxEnvBytes how long
+// they may be together.
+const (
+	maxEnv      = 128
+	maxEnvBytes = 128 << 10
+)
 
 // setenv passes a variable on where policy lets it: some change what a command
 // does.
 func (c *channel) setenv(req *gossh.Request) error {
 	var e setenv
-	if c.begun || len(c.env) >= maxEnv || !read(req.Payload, &e) {
+	if c.begun || len(c.env) >= maxEnv || c.envBytes+len(req.Payload) > maxEnvBytes || !read(req.Payload, &e) {
 		_ = req.Reply(false, nil)
 		return nil
 	}
@@ -32,7 +36,7 @@ func (c *channel) setenv(req *gossh.Request) error {
 	}
 	ok, err := up.SendRequest(req.Type, true, req.Payload)
 	if ok = ok && err == nil; ok {
-		c.env = append(c.env, e)
+		c.env, c.envBytes = append(c.env, e), c.envBytes+len(req.Payload)
 		c.r.s.Finish(t, outcome("ok", ""))
 	} else {
 		c.r.s.Finish(t, outcome("error", "refused by the target"))

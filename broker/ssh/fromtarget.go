@@ -15,8 +15,8 @@ const maxFromTarget = 100
 func (r *relay) fromTarget(ctx context.Context, channels <-chan gossh.NewChannel) error {
 	var open atomic.Int64
 	for n := range channels {
-		count := r.expected(n)
-		if count == nil {
+		x := r.expected(n)
+		if x == nil || !x.counts(r) {
 			_ = n.Reject(gossh.Prohibited, "nobody asked for this")
 			continue
 		}
@@ -27,15 +27,15 @@ func (r *relay) fromTarget(ctx context.Context, channels <-chan gossh.NewChannel
 		}
 		r.spawn(func() error {
 			defer open.Add(-1)
-			return r.joinClient(ctx, n, count)
+			return r.joinClient(ctx, n, x)
 		})
 	}
 	return nil
 }
 
-// expected gives the counter of what a channel of the target belongs to, nil
-// where the client did not ask for it.
-func (r *relay) expected(n gossh.NewChannel) *atomic.Int64 {
+// expected gives what a channel of the target belongs to, nil where the client
+// did not ask for it.
+func (r *relay) expected(n gossh.NewChannel) *standing {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var at listener
@@ -53,22 +53,19 @@ func (r *relay) expected(n gossh.NewChannel) *atomic.Int64 {
 		}
 		at.path = local.Path
 	case typeForwardedAgent:
-		return r.offers.agent.counter()
+		return r.offers.agent
 	case typeForwardedX11:
-		return r.offers.x11.counter()
+		return r.offers.x11
 	default:
 		return nil
 	}
-	if f := r.remotes.listening[at]; f != nil {
-		return &f.bytes
-	}
-	return nil
+	return r.remotes.listening[at]
 }
 
-func (r *relay) joinClient(ctx context.Context, n gossh.NewChannel, count *atomic.Int64) error {
+func (r *relay) joinClient(ctx context.Context, n gossh.NewChannel, x *standing) error {
 	if r.front == nil || ctx.Err() != nil {
 		return rejected(n.Reject(gossh.ConnectionFailed, "the client is gone"))
 	}
-	count.Add(r.join(n, r.front).Bytes)
+	x.bytes.Add(r.join(n, r.front, r.introduction(n)).Bytes)
 	return nil
 }

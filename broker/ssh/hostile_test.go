@@ -39,9 +39,11 @@ func (w *world) hostileTarget(session func(*gossh.ServerConn, gossh.Channel, <-c
 				if err != nil {
 					return
 				}
-				go gossh.DiscardRequests(requests)
+				go talkative(requests)
 				for n := range channels {
-					if ch, requests, err := n.Accept(); err == nil {
+					if n.ChannelType() != typeSession {
+						_ = n.Reject(gossh.ConnectionFailed, card)
+					} else if ch, requests, err := n.Accept(); err == nil {
 						go session(conn, ch, requests)
 					}
 				}
@@ -50,6 +52,13 @@ func (w *world) hostileTarget(session func(*gossh.ServerConn, gossh.Channel, <-c
 	}()
 	w.target.Store(&broker.Target{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port,
 		SSH: broker.TargetSSH{HostKeys: []string{string(gossh.MarshalAuthorizedKey(signer.PublicKey()))}}})
+}
+
+// talkative grants every request, with more in the answer than was asked for.
+func talkative(requests <-chan *gossh.Request) {
+	for req := range requests {
+		_ = req.Reply(true, []byte(card))
+	}
 }
 
 // accept answers requests until one runs a program.

@@ -28,6 +28,9 @@ type exitSignal struct {
 	Language string
 }
 
+// xonXoff is RFC 4254 §6.8.
+type xonXoff struct{ ClientCanDo bool }
+
 // direct is RFC 4254 §7.2; a forwarded-tcpip channel has the same fields.
 type direct struct {
 	Host       string
@@ -47,6 +50,12 @@ type directLocal struct {
 type forwardedLocal struct {
 	Path     string
 	Reserved string
+}
+
+// x11Channel is RFC 4254 §6.3.2.
+type x11Channel struct {
+	Originator string
+	Port       uint32
 }
 
 // forwardRequest is RFC 4254 §7.1.

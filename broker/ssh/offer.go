@@ -1,38 +1,21 @@
 package ssh
 
 import (
-	"sync/atomic"
-
 	gossh "golang.org/x/crypto/ssh"
 
 	"hoop/broker"
 	"hoop/policy"
 )
 
-// offer is something of the client's that the target may use for as long as
-// the session lasts.
-type offer struct {
-	ticket *broker.Ticket
-	bytes  atomic.Int64
-}
-
-// offers are what the client offers. The relay's lock guards them.
-type offers struct{ agent, x11 *offer }
-
-func (o *offer) counter() *atomic.Int64 {
-	if o == nil {
-		return nil
-	}
-	return &o.bytes
-}
+// offers are what the client offers to the target for as long as the session
+// lasts. The relay's lock guards them.
+type offers struct{ agent, x11 *standing }
 
 // finish ends what was offered, when the session ends.
 func (o *offers) finish(r *relay) {
-	for _, x := range []*offer{o.agent, o.x11} {
+	for _, x := range []*standing{o.agent, o.x11} {
 		if x != nil {
-			end := outcome("ok", "")
-			end.Bytes = x.bytes.Load()
-			r.s.Finish(x.ticket, end)
+			x.finish(r)
 		}
 	}
 	*o = offers{}
@@ -50,9 +33,9 @@ func (c *channel) offerX11(req *gossh.Request) error {
 }
 
 // offer has the target told of something that policy lets it use.
-func (c *channel) offer(req *gossh.Request, slot **offer, verb, what string) error {
-	t, err := c.r.s.Decide(c.ctx, &broker.Action{Holder: &holder{c: c},
-		Action: policy.Action{Verb: verb, Text: what, SSH: &policy.SSH{Login: c.r.login}}})
+func (c *channel) offer(req *gossh.Request, slot **standing, verb, what string) error {
+	a := &broker.Action{Holder: &holder{c: c}, Action: policy.Action{Verb: verb, Text: what, SSH: &policy.SSH{Login: c.r.login}}}
+	t, err := c.r.s.Decide(c.ctx, a)
 	if err != nil {
 		c.say(refusalText(what, err)) // clients say nothing of it
 		_ = req.Reply(false, nil)
@@ -64,17 +47,17 @@ func (c *channel) offer(req *gossh.Request, slot **offer, verb, what string) err
 		ok = ok && err == nil
 		_ = req.Reply(ok, nil)
 	}
-	c.made(slot, t, ok)
+	c.made(slot, &standing{action: a, ticket: t}, ok)
 	return nil
 }
 
 // made keeps an offer that the target took. There is one of a sort: a target
 // does not say which one it means.
-func (c *channel) made(slot **offer, t *broker.Ticket, ok bool) {
+func (c *channel) made(slot **standing, x *standing, ok bool) {
 	c.r.mu.Lock()
 	kept := ok && *slot == nil
 	if kept {
-		*slot = &offer{ticket: t}
+		*slot = x
 	}
 	c.r.mu.Unlock()
 	if !kept {
@@ -82,6 +65,6 @@ func (c *channel) made(slot **offer, t *broker.Ticket, ok bool) {
 		if !ok {
 			result = outcome("error", "refused by the target")
 		}
-		c.r.s.Finish(t, result)
+		c.r.s.Finish(x.ticket, result)
 	}
 }

@@ -146,13 +146,12 @@ func (p *program) finish() {
 // tell says how the program ended. The end of file comes last: a client that has
 // both ends closed closes the channel on it, and would not hear the exit status.
 func (p *program) tell() {
-	c, st := p.c, p.c.status
+	c := p.c
 	switch {
 	case errors.Is(p.fault, errBinary):
 		c.say(refusalText("output", unmaskable(errBinary)))
 		_, _ = c.ch.SendRequest("exit-status", false, gossh.Marshal(exitStatus{exitDenied}))
-	case st.request != "":
-		_, _ = c.ch.SendRequest(st.request, false, st.payload)
+	case c.tellStatus():
 	case c.ctx.Err() == nil && p.fault == nil:
 		c.say("hoop: the target ended this without an exit status\n")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	gossh "golang.org/x/crypto/ssh"
@@ -25,6 +26,8 @@ type relay struct {
 	front  *gossh.ServerConn
 	below  *bulkConn // of front
 
+	queued atomic.Int64 // bytes of requests that wait in its channels
+
 	reached chan struct{} // closed once up or failed is set
 	up      *upstream
 	failed  error
@@ -41,7 +44,7 @@ type relay struct {
 
 func newRelay(e *Engine, s *broker.Session, cancel context.CancelCauseFunc) *relay {
 	return &relay{e: e, s: s, cancel: cancel, reached: make(chan struct{}),
-		channels: map[*channel]struct{}{}, strange: map[string]bool{}, remotes: remotes{listening: map[listener]*forward{}}}
+		channels: map[*channel]struct{}{}, strange: map[string]bool{}, remotes: remotes{listening: map[listener]*standing{}}}
 }
 
 // spawn runs f under the guard. An error of it ends the session.
@@ -72,7 +75,7 @@ func (r *relay) reach(ctx context.Context) error {
 	r.spawn(func() error { return r.fromTarget(ctx, up.channels) })
 	r.spawn(func() error { return answerTarget(up.requests) })
 	if err := up.conn.Wait(); ctx.Err() == nil {
-		return fmt.Errorf("%w: %w", errTargetGone, err)
+		return fmt.Errorf("%w: %s", errTargetGone, r.withoutWords(err))
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"strconv"
-	"sync/atomic"
 
 	gossh "golang.org/x/crypto/ssh"
 
@@ -22,15 +21,8 @@ type listener struct {
 	path string
 }
 
-// forward is a listener's action: it lasts until the client cancels it or is
-// gone.
-type forward struct {
-	ticket *broker.Ticket
-	bytes  atomic.Int64
-}
-
 // remotes are the listeners of a client. The relay's lock guards them.
-type remotes struct{ listening map[listener]*forward }
+type remotes struct{ listening map[listener]*standing }
 
 // listen asks the target to listen for the client: -R. RFC 4254 §7.1.
 func (r *relay) listen(ctx context.Context, req *gossh.Request) (bool, []byte) {
@@ -39,8 +31,9 @@ func (r *relay) listen(ctx context.Context, req *gossh.Request) (bool, []byte) {
 		return false, nil
 	}
 	facts.Login = r.login
-	t, err := r.s.Decide(ctx, &broker.Action{Holder: &waiter{r: r, what: "hoop: a listener on " + oneLine(text)},
-		Action: policy.Action{Verb: policy.SSHForwardRemote, Text: text, SSH: facts}})
+	a := &broker.Action{Holder: &waiter{r: r, what: "hoop: a listener on " + oneLine(text)},
+		Action: policy.Action{Verb: policy.SSHForwardRemote, Text: text, SSH: facts}}
+	t, err := r.s.Decide(ctx, a)
 	if err != nil {
 		r.mention(refusalText("a listener on "+oneLine(text), err))
 		return false, nil
@@ -51,29 +44,29 @@ func (r *relay) listen(ctx context.Context, req *gossh.Request) (bool, []byte) {
 		r.mention(refusalText("a listener on "+oneLine(text), err))
 		return false, nil
 	}
-	return r.listenAt(up, req, at, t)
+	return r.listenAt(up, req, at, &standing{action: a, ticket: t})
 }
 
-func (r *relay) listenAt(up *upstream, req *gossh.Request, at listener, t *broker.Ticket) (bool, []byte) {
-	f := &forward{ticket: t}
+func (r *relay) listenAt(up *upstream, req *gossh.Request, at listener, f *standing) (bool, []byte) {
 	if at != (listener{}) {
 		r.keep(at, f) // before the target may connect
 	}
 	ok, payload, err := up.conn.SendRequest(req.Type, true, req.Payload)
 	if err != nil || !ok {
 		r.drop(at)
-		r.s.Finish(t, outcome("error", "refused by the target"))
+		r.s.Finish(f.ticket, outcome("error", "refused by the target"))
 		return false, nil
 	}
-	if at == (listener{}) { // port 0: the target has chosen one
-		var chosen forwardPort
-		if !read(payload, &chosen) {
-			r.s.Finish(t, outcome("error", "malformed answer"))
-			return false, nil
-		}
-		r.keep(listener{port: chosen.Port}, f)
+	if at != (listener{}) {
+		return true, nil
 	}
-	return true, payload
+	var chosen forwardPort // port 0: the target has chosen one
+	if !read(payload, &chosen) || !r.roomFor(listener{port: chosen.Port}) {
+		r.s.Finish(f.ticket, outcome("error", "malformed answer"))
+		return false, nil
+	}
+	r.keep(listener{port: chosen.Port}, f)
+	return true, gossh.Marshal(chosen)
 }
 
 // unlisten ends a listener. Only what this client asked for can be.
@@ -86,19 +79,12 @@ func (r *relay) unlisten(ctx context.Context, req *gossh.Request) (bool, []byte)
 	if facts == nil || f == nil || err != nil {
 		return false, nil
 	}
-	ok, payload, err := up.conn.SendRequest(req.Type, true, req.Payload)
-	if err != nil || !ok {
+	if ok, _, err := up.conn.SendRequest(req.Type, true, req.Payload); err != nil || !ok {
 		return false, nil
 	}
 	r.drop(at)
 	f.finish(r)
-	return true, payload
-}
-
-func (f *forward) finish(r *relay) {
-	o := outcome("ok", "")
-	o.Bytes = f.bytes.Load()
-	r.s.Finish(f.ticket, o)
+	return true, nil
 }
 
 // finish ends what still listens, when the session ends.
@@ -133,7 +119,7 @@ func (r *relay) roomFor(at listener) bool {
 	return !taken && len(r.remotes.listening) < maxRemotes
 }
 
-func (r *relay) keep(at listener, f *forward) {
+func (r *relay) keep(at listener, f *standing) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.remotes.listening[at] = f

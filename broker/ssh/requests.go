@@ -6,6 +6,10 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 )
 
+// maxConnPayload bounds what a request or a channel other than a session's may
+// bring, in bytes: two paths fit in. Many of them can wait.
+const maxConnPayload = 10 << 10
+
 // serveRequests answers the client's requests that concern the connection, in
 // their order, as RFC 4254 §4 demands.
 func (r *relay) serveRequests(ctx context.Context, requests <-chan *gossh.Request) error {
@@ -19,6 +23,9 @@ func (r *relay) serveRequests(ctx context.Context, requests <-chan *gossh.Reques
 	})
 	defer close(queue)
 	for req := range requests {
+		if len(req.Payload) > maxConnPayload {
+			req.Payload = nil // which none of them may have
+		}
 		select {
 		case queue <- req:
 		case <-ctx.Done():

@@ -29,16 +29,21 @@ type channel struct {
 	errs    sink
 
 	// What follows is the request loop's.
-	term   *ptyRequest // nil without a terminal
-	env    []setenv    // as they were allowed
-	begun  bool        // there was an exec, shell or subsystem
-	rec    *recording.Writer
-	up     gossh.Channel // the target's
-	status *status       // of up
+	term     *ptyRequest // nil without a terminal
+	env      []setenv    // as they were allowed
+	envBytes int
+	begun    bool // there was an exec, shell or subsystem
+	rec      *recording.Writer
+	up       gossh.Channel // the target's
+	status   *status       // of up
 }
 
-// maxPending is how many requests of one channel may wait.
-const maxPending = 256
+// maxPending is how many requests of one channel may wait, and maxQueued how many
+// bytes of them in all channels of a session: each may have a quarter of a megabyte.
+const (
+	maxPending = 256
+	maxQueued  = 4 << 20
+)
 
 // cause says why the channel ended, nil while it did not.
 func (c *channel) cause() error { return context.Cause(c.ctx) }
@@ -79,11 +84,28 @@ func (r *relay) serveSession(ctx context.Context, n gossh.NewChannel) error {
 // serve answers requests until the client closes the channel.
 func (c *channel) serve() error {
 	for req := range c.pending {
+		size := int64(len(req.Payload))
 		if err := c.handle(req); err != nil {
 			return err
 		}
+		c.r.queued.Add(-size)
 	}
 	return nil
+}
+
+// queue keeps a request until those before it are answered; false where there
+// are too many.
+func (c *channel) queue(req *gossh.Request) bool {
+	size := int64(len(req.Payload))
+	if c.r.queued.Add(size) <= maxQueued {
+		select {
+		case c.pending <- req:
+			return true
+		default:
+		}
+	}
+	c.r.queued.Add(-size)
+	return false
 }
 
 // spawn runs f for the channel, which waits for it.
@@ -103,9 +125,7 @@ func (c *channel) receive(requests <-chan *gossh.Request) error {
 		if req.Type == "signal" && c.stdin.interrupt() {
 			continue
 		}
-		select {
-		case c.pending <- req:
-		default:
+		if !c.queue(req) {
 			_ = req.Reply(false, nil)
 		}
 	}
@@ -176,7 +196,7 @@ func (c *channel) open(req *gossh.Request) gossh.Channel {
 func (c *channel) openAt(up *upstream) error {
 	ch, requests, err := up.conn.OpenChannel(typeSession, nil)
 	if err != nil {
-		return &broker.Denial{Code: broker.CodeUnavailable, Message: "the target opens no session: " + oneLine(err.Error()), Err: err}
+		return &broker.Denial{Code: broker.CodeUnavailable, Message: "the target opens no session: " + c.r.foreign(err.Error()), Err: err}
 	}
 	st := &status{closed: make(chan struct{})}
 	c.up, c.status = bulkChannel{ch, up.below}, st

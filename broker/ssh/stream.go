@@ -86,8 +86,13 @@ func (c *channel) fromTarget(st *status, requests <-chan *gossh.Request) error {
 		switch req.Type {
 		case "exit-status", "exit-signal":
 			st.request, st.payload = req.Type, req.Payload
-		case "eow@openssh.com", "xon-xoff": // OpenSSH PROTOCOL §2.1, RFC 4254 §6.8
-			_, _ = c.ch.SendRequest(req.Type, false, req.Payload)
+		case "eow@openssh.com": // OpenSSH PROTOCOL §2.1
+			_, _ = c.ch.SendRequest(req.Type, false, nil)
+		case "xon-xoff": // RFC 4254 §6.8
+			var x xonXoff
+			if read(req.Payload, &x) {
+				_, _ = c.ch.SendRequest(req.Type, false, gossh.Marshal(x))
+			}
 		}
 		// keepalive@openssh.com, with which sshd asks whether somebody is there,
 		// expects any answer.

@@ -37,7 +37,7 @@ func (r *relay) dial(ctx context.Context, forced *ca.Login) (*upstream, error) {
 		if cause := context.Cause(ctx); cause != nil {
 			return nil, cause
 		}
-		return nil, &broker.Denial{Code: broker.CodeUnavailable, Message: fmt.Sprintf("the login at %s failed: %v", r.s.Connection.Name, err),
+		return nil, &broker.Denial{Code: broker.CodeUnavailable, Message: fmt.Sprintf("the login at %s failed: %s", r.s.Connection.Name, r.withoutWords(err)),
 			Hint: "this is between the broker and the target: its administrator has to look", Err: err}
 	}
 	return up, nil

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	gossh "golang.org/x/crypto/ssh"
 
@@ -152,13 +153,22 @@ func (r *relay) begin(ctx context.Context, login string) error {
 		login = secret.User
 	}
 	allowed := r.s.Target.SSH.Logins
-	if login != secret.User && !slices.Contains(allowed, login) && !slices.Contains(allowed, "*") {
+	if login != secret.User && !slices.Contains(allowed, login) && (!slices.Contains(allowed, "*") || !plainLogin(login)) {
 		return &broker.Denial{Code: broker.CodeDenied, Message: fmt.Sprintf("login %q is none of those of %s", login, r.s.Connection.Name),
 			Hint: "give no user name, or one of: " + strings.Join(append([]string{secret.User}, allowed...), ", ")}
 	}
 	r.login, r.secret = login, secret
 	r.spawn(func() error { return r.reach(ctx) })
 	return nil
+}
+
+// plainLogin reports whether a login name means itself to every server. sshd
+// cuts what follows a colon off, as the style of the authentication, and with
+// Debian's patches what follows a slash, as the role; others end at a NUL.
+func plainLogin(name string) bool {
+	return !strings.ContainsFunc(name, func(c rune) bool {
+		return c == ':' || c == '/' || c == unicode.ReplacementChar || unicode.IsSpace(c) || !unicode.IsPrint(c)
+	})
 }
 
 // Hold tells the client in banners why it waits.

@@ -196,7 +196,9 @@ func (s *Session) Close(reason string) {
 	ev := s.event(recorder.SessionClosed)
 	ev.Reason = reason
 	ev.DurationUS = s.deps.Now().Sub(s.started).Microseconds()
-	_ = s.deps.Recorder.Later(ev) // a broken log is reported by the next Append
+	// Not later: until it can be read the session, which is live no more, would
+	// pass for one that was lost. A broken log is reported by the next Append.
+	_ = s.deps.Recorder.Append(ev, recorder.Written)
 }
 
 // Decide evaluates one action, awaits an approval where a rule asks for one,

@@ -148,7 +148,8 @@ func TestAgentForwarding(t *testing.T) {
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 	t.Setenv("SSH_AUTH_SOCK", agent)
 	for range 100 {
-		if _, err := os.Stat(agent); err == nil {
+		if c, err := net.Dial("unix", agent); err == nil { // the file is there before anybody listens
+			c.Close()
 			break
 		}
 		time.Sleep(20 * time.Millisecond)

@@ -153,7 +153,7 @@ func (p *program) tell() {
 		_, _ = c.ch.SendRequest("exit-status", false, gossh.Marshal(exitStatus{exitDenied}))
 	case st.request != "":
 		_, _ = c.ch.SendRequest(st.request, false, st.payload)
-	case c.ctx.Err() == nil && p.fault == nil:
+	case c.cause() == nil && p.fault == nil:
 		c.say("hoop: the target ended this without an exit status\n")
 	}
 	_ = c.ch.CloseWrite()

@@ -2,86 +2,13 @@ package enginetest
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"testing"
 	"time"
 
 	"hoop/broker/approval"
 	"hoop/policy"
-	"hoop/recorder"
 )
-
-// held is an action that waits for people.
-type held struct {
-	text     string
-	approval approval.Approval
-	ended    <-chan error
-}
-
-// hold makes an action that must wait, and checks that it does.
-func (k *seat) hold(ctx context.Context, text, mark string) *held {
-	k.stage.t.Helper()
-	ended := make(chan error, 1)
-	go func() { _, err := k.doUntil(ctx, text); ended <- err }()
-	h := &held{text: text, approval: k.stage.waiting(), ended: ended}
-	if h.approval.Text != text || h.approval.Rule != askRule || h.approval.RuleReason != askReason || h.approval.Chain.String() != alice().Chain.String() {
-		k.stage.t.Errorf("people are asked for %+v", h.approval.Request)
-	}
-	k.stage.until("the client reads what it waits for", func() bool { return contains(k.told.String(), askRule, askReason, h.approval.ID) })
-	k.stage.notYet(text, mark)
-	return h
-}
-
-// waiting gives the only approval that somebody waits for.
-func (s *stage) waiting() (a approval.Approval) {
-	s.t.Helper()
-	s.until("an approval is asked for", func() bool {
-		all, err := s.desk.List(context.Background(), approval.Pending)
-		if err == nil && len(all) == 1 {
-			a = all[0]
-		}
-		return a.ID != ""
-	})
-	return a
-}
-
-// settled waits until an approval is, and gives how.
-func (s *stage) settled(id string) (state string) {
-	s.t.Helper()
-	s.until("the approval is settled", func() bool {
-		a, err := s.desk.Get(context.Background(), id)
-		if err == nil {
-			state = a.State
-		}
-		return err == nil && state != approval.Pending
-	})
-	return state
-}
-
-// answer answers as a person, who signs with a key of their own.
-func (s *stage) answer(a approval.Approval, p policy.Principal, decision string) error {
-	pub, key, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		return err
-	}
-	said := approval.Answer{Decision: decision, Comment: "seen"}
-	said.Signature = ed25519.Sign(key, said.Message(a.ID, a.Signs))
-	who := &approval.Approver{Principal: p, Chain: policy.Chain{{ID: p.ID, Name: p.Name, Kind: p.Kind}}, Key: pub}
-	_, err = s.desk.Answer(context.Background(), a.ID, a.Signs, who, said)
-	return err
-}
-
-func bob() policy.Principal {
-	return policy.Principal{ID: "test|bob", Name: "bob", Kind: policy.Person, Groups: []string{"approver"}}
-}
-
-func (s *stage) approve(a approval.Approval) {
-	s.t.Helper()
-	if err := s.answer(a, bob(), approval.Approve); err != nil {
-		s.t.Errorf("bob cannot approve: %v", err)
-	}
-}
 
 // testApproval: an action waits for people, and what they say is what happens.
 func testApproval(t *testing.T, w *suite) {
@@ -274,51 +201,4 @@ func (s *stage) othersGoOn() {
 		s.t.Errorf("approved, it gave %v", err)
 	}
 	s.ranOnce(h.text, mark)
-}
-
-// testApprovalToOpen: nothing reaches the target before a session may be.
-func testApprovalToOpen(t *testing.T, w *suite) {
-	s := newStage(t, w, first(toOpen("require_approval"), rules()))
-	for _, decision := range []string{approval.Approve, approval.Deny} {
-		type seated struct {
-			k   *seat
-			err error
-		}
-		done := make(chan seated, 1)
-		before := s.wire.conns.Load()
-		go func() {
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
-			defer cancel()
-			k, err := s.connect(ctx, alice())
-			done <- seated{k, err}
-		}()
-		a := s.waiting()
-		time.Sleep(20 * time.Millisecond) // for an engine that would be too early
-		if s.wire.conns.Load() != before {
-			t.Error("the target was dialled before the answer")
-		}
-		if err := s.answer(a, bob(), decision); err != nil {
-			t.Error(err)
-		}
-		got := <-done
-		if decision == approval.Approve {
-			if got.err != nil {
-				t.Fatalf("approved, connecting gave %v", got.err)
-			}
-			got.k.works()
-			_ = got.k.client.Close()
-			_ = got.k.left()
-			continue
-		}
-		if !isRefusal(got.err) || !contains(got.err.Error(), "bob denied") || s.wire.conns.Load() != before {
-			t.Errorf("denied, connecting gave %v and %d connections to the target", got.err, s.wire.conns.Load())
-		}
-	}
-	states := map[recorder.Type]int{}
-	for _, ev := range s.events() {
-		states[ev.Type]++
-	}
-	if states[recorder.SessionOpened] != 1 || states[recorder.SessionRefused] != 1 || states[recorder.ApprovalEnded] != 2 {
-		t.Errorf("the record has %v", states)
-	}
 }

@@ -152,7 +152,7 @@ func (p *program) tell() {
 		c.say(refusalText("output", unmaskable(errBinary)))
 		_, _ = c.ch.SendRequest("exit-status", false, gossh.Marshal(exitStatus{exitDenied}))
 	case c.tellStatus():
-	case c.ctx.Err() == nil && p.fault == nil:
+	case c.cause() == nil && p.fault == nil:
 		c.say("hoop: the target ended this without an exit status\n")
 	}
 	_ = c.ch.CloseWrite()

@@ -21,6 +21,8 @@ type channel struct {
 	cancel context.CancelCauseFunc
 	group  sync.WaitGroup
 
+	session context.Context //nolint:containedctx // ends with the client's connection
+
 	// pending are the client's requests. They are taken off the wire at once:
 	// x/crypto stands still for a whole connection while one waits.
 	pending chan *gossh.Request
@@ -45,8 +47,14 @@ const (
 	maxQueued  = 4 << 20
 )
 
-// cause says why the channel ended, nil while it did not.
-func (c *channel) cause() error { return context.Cause(c.ctx) }
+// cause says why the channel ended, nil while it did not. The session's end
+// comes first: what it closes may end before the channel's context does.
+func (c *channel) cause() error {
+	if err := context.Cause(c.session); err != nil {
+		return err
+	}
+	return context.Cause(c.ctx)
+}
 
 // errChannelClosed says that the client closed a channel.
 var errChannelClosed = errors.New("the client closed the channel")
@@ -66,6 +74,7 @@ func (r *relay) serveSession(ctx context.Context, n gossh.NewChannel) error {
 		return nil
 	}
 	c := &channel{r: r, ch: bulkChannel{ch, r.below}, pending: make(chan *gossh.Request, maxPending)}
+	c.session = ctx
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	defer c.cancel(nil)
 	c.out.w, c.errs.w = c.ch, ch.Stderr()

@@ -38,12 +38,16 @@ func (r *request) decodeExtended(name string, d *decoder, handles func([]byte) *
 	case "statvfs@openssh.com":
 		r.name(name, policy.SSHSFTPStat, d.bytes(), true)
 		r.expect = expectExtended
-	case "expand-path@openssh.com", "home-directory":
+	case "expand-path@openssh.com":
 		r.name(name, policy.SSHSFTPStat, d.bytes(), true)
 		r.first.text = true
 		r.expect = expectName
+	case "home-directory":
+		r.name(name, policy.SSHSFTPStat, d.bytes(), true)
+		r.first.raw, r.first.text = "~"+r.op.Raw, true // a user's name is no path
+		r.expect = expectName
 	case "users-groups-by-id@openssh.com":
-		r.op.Name, r.op.Verb = name, policy.SSHSFTPStat
+		r.op.Name, r.op.Verb, r.pathless = name, policy.SSHSFTPStat, true
 		d.bytes()
 		d.bytes()
 		r.expect = expectExtended

@@ -298,3 +298,20 @@ func TestLost(t *testing.T) {
 		t.Errorf("recorded %+v", e)
 	}
 }
+
+// TestExtensionsThatNameUsers gives no path where there is none.
+func TestExtensionsThatNameUsers(t *testing.T) {
+	j := &judge{}
+	c := dial(t, j)
+	c.ask(fxpExtended, "users-groups-by-id@openssh.com", "\x00\x00\x00\x00", "")
+	c.ask(fxpExtended, "home-directory", "root")
+	c.ask(fxpExtended, "expand-path@openssh.com", "~/x")
+	want := []string{"users-groups-by-id@openssh.com ", "home-directory ~root", "expand-path@openssh.com ~/x"}
+	var got []string
+	for _, e := range j.list() {
+		got = append(got, e.Op.Name+" "+e.Op.Path)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

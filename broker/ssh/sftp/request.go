@@ -11,12 +11,13 @@ import (
 
 // request is one that needs a decision.
 type request struct {
-	op     Operation
-	also   string // a second verb that has to be allowed as well; "" for none
-	expect expect
-	open   access   // what a handle of the answer may be used for
-	first  pathArg  // where Path leads
-	second *pathArg // where NewPath leads; nil where there is none
+	op       Operation
+	also     string // a second verb that has to be allowed as well; "" for none
+	expect   expect
+	open     access   // what a handle of the answer may be used for
+	first    pathArg  // where Path leads
+	second   *pathArg // where NewPath leads; nil where there is none
+	pathless bool
 	// onOpen is true for a request about an open file instead of a path: handle,
 	// nil where nobody opened it so that this request is allowed. other is the
 	// second one of copy-data.

@@ -20,7 +20,7 @@ func (i *Inspector) workFolder(ctx context.Context) (string, error) {
 // target's word that one of them leads nowhere. Its kernel might think otherwise,
 // since a server may follow fewer links, so that nothing must be forwarded.
 func (i *Inspector) resolve(ctx context.Context, r *request) (*refusal, error) {
-	if r.onOpen {
+	if r.onOpen || r.pathless {
 		return nil, nil
 	}
 	var refused *refusal

@@ -244,7 +244,7 @@ E
 		sed -i '/^df/d' batch
 		sftp -b batch $H; echo code $?; cat got; printf 'cd %s\nget missing\npwd\n' $R >bad; sftp -b bad $H; echo code $?`, 0, `code 0\ntext\n.*code 1\n`},
 	{"rsync", `mkdir -p d/e; echo one >d/one; head -c 2000000 /dev/urandom >d/e/big; ln -s one d/link
-		rsync -a --stats d/ $H:$R/d/ | grep 'Number of created files'; echo two >d/two; rm d/one; rsync -a --delete -i d/ $H:$R/d/
+		rsync -a --stats d/ $H:$R/d/ | grep 'Number of created files'; echo two >d/two; rm d/one; touch -d 2001-02-03 d; rsync -a --delete -i d/ $H:$R/d/
 		rsync -a $H:$R/d/ back/ && diff -r --no-dereference d back && echo same; rsync -a $H:$R/missing . ; echo $?`, 0, `\*deleting.*same\n.*23\n`},
 	{"git", `export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
 		git init -q --bare -b main $R/r.git; git clone -q $H:$R/r.git one 2>/dev/null; cd one; git checkout -q -b main

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -69,7 +70,29 @@ func (p *filePattern) match(name string) match {
 	return known(len(names) == len(p.parts))
 }
 
+// above reports whether a path is that of a folder in which there may be
+// something that matches: who moves it moves that too.
+func (p *filePattern) above(name string) bool {
+	if !strings.HasPrefix(name, "/") {
+		return false
+	}
+	names := strings.FieldsFunc(path.Clean(name), func(c rune) bool { return c == '/' })
+	if len(names) >= len(p.parts) {
+		return false
+	}
+	for i, n := range names {
+		if p.parts[i] != "*" && p.parts[i] != n {
+			return false
+		}
+	}
+	return true
+}
+
 type filePatterns []filePattern
+
+func (ps filePatterns) above(name string) bool {
+	return slices.ContainsFunc(ps, func(p filePattern) bool { return p.above(name) })
+}
 
 func (ps filePatterns) match(name string) match {
 	best := no

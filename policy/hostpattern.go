@@ -58,6 +58,14 @@ func numeric(host string) bool {
 	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
+// hostLike reports whether a host is a name to everybody. Some resolvers read an
+// address up to the first space, and text up to a NUL.
+func hostLike(name string) bool {
+	return !strings.ContainsFunc(name, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_'
+	})
+}
+
 // match compares with a host that the target is asked to connect to, or an
 // address that it is asked to listen at. A name may mean any address, and an
 // address any name.
@@ -74,7 +82,7 @@ func (p *hostPattern) match(host string) match {
 		return may // every address, or this very machine
 	case err == nil && p.net.IsValid():
 		return known(p.net.Contains(addr))
-	case err == nil || p.net.IsValid() || numeric(name):
+	case err == nil || p.net.IsValid() || numeric(name) || !hostLike(name):
 		return may
 	case p.suffix:
 		return known(strings.HasSuffix(name, p.text))

@@ -37,9 +37,9 @@ func (m *sshMatch) describe(st stage, s *subject) string {
 	case stageSubsystems:
 		return wants(m.subsystems.String(), f.Name)
 	case stageFiles:
-		return describeFiles(m.paths, f)
+		return describeFiles(m.paths, f, moves(s.Action.Verb))
 	case stageOnlyFiles:
-		return describeFiles(m.onlyPaths, f)
+		return describeFiles(m.onlyPaths, f, false)
 	case stageCommands:
 		return m.describeCommands(s)
 	}
@@ -73,7 +73,7 @@ func (m *sshMatch) describeHosts(f *SSH) string {
 	return wants(m.hosts.String(), f.Host)
 }
 
-func describeFiles(ps filePatterns, f *SSH) string {
+func describeFiles(ps filePatterns, f *SSH, moves bool) string {
 	names := []string{f.Path}
 	if f.NewPath != "" {
 		names = append(names, f.NewPath)
@@ -81,6 +81,9 @@ func describeFiles(ps filePatterns, f *SSH) string {
 	for _, n := range names {
 		if ps.match(n) == may {
 			return fmt.Sprintf("where %q leads is not known: only a path from the root is", n)
+		}
+		if moves && ps.match(n) == no && ps.above(n) {
+			return fmt.Sprintf("%q is a folder in which there may be some of %s", n, ps)
 		}
 	}
 	return wants(ps.String(), strings.Join(names, ", "))

@@ -225,8 +225,15 @@ func (m *sshMatch) askFiles(s *subject) match {
 	if s.ssh.NewPath != "" {
 		best = max(best, m.paths.match(s.ssh.NewPath))
 	}
+	if moves(s.Action.Verb) && (m.paths.above(s.ssh.Path) || m.paths.above(s.ssh.NewPath)) {
+		best = max(best, may)
+	}
 	return best
 }
+
+// moves reports whether a verb brings a whole folder to another name, or a name
+// to another folder.
+func moves(verb string) bool { return verb == SSHSFTPRename || verb == SSHSFTPLink }
 
 // askOnlyFiles: starting SFTP touches no file, and each operation is asked for.
 func (m *sshMatch) askOnlyFiles(s *subject) match {
@@ -237,7 +244,7 @@ func (m *sshMatch) askOnlyFiles(s *subject) match {
 		return no
 	}
 	worst := m.onlyPaths.match(s.ssh.Path)
-	if s.ssh.NewPath != "" || s.Action.Verb == SSHSFTPRename || s.Action.Verb == SSHSFTPLink {
+	if s.ssh.NewPath != "" || moves(s.Action.Verb) {
 		worst = min(worst, m.onlyPaths.match(s.ssh.NewPath))
 	}
 	return worst

@@ -246,3 +246,29 @@ func heap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// The attack: a forward whose numbers or names mean something else to the target
+// than to a rule. Whatever the rules say, they are none.
+func TestForwardsThatReadInTwoWaysAreNone(t *testing.T) {
+	w := newWorld(t)
+	c, err := w.raw(w.listen(), "hoop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []direct{{Host: "127.0.0.1", Port: 65536 + 22}, {Host: "/run/docker.sock", Port: 1<<32 - 2}} {
+		if _, _, err := c.OpenChannel(typeDirect, gossh.Marshal(d)); err == nil || !strings.Contains(err.Error(), "malformed") {
+			t.Errorf("%+v: %v", d, err)
+		}
+		if ok, _, err := c.SendRequest("tcpip-forward", true, gossh.Marshal(forwardRequest{d.Host, d.Port})); ok || err != nil {
+			t.Errorf("a listener on %+v: %v", d, err)
+		}
+	}
+	for _, path := range []string{"", "/run/app/../docker.sock", "/run/docker.sock\x00/app", ".."} {
+		if _, _, err := c.OpenChannel(typeDirectLocal, gossh.Marshal(directLocal{Path: path})); err == nil || !strings.Contains(err.Error(), "malformed") {
+			t.Errorf("%q: %v", path, err)
+		}
+		if ok, _, err := c.SendRequest("streamlocal-forward@openssh.com", true, gossh.Marshal(forwardLocalRequest{path})); ok || err != nil {
+			t.Errorf("a listener on %q: %v", path, err)
+		}
+	}
+}

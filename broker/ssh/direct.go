@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	gossh "golang.org/x/crypto/ssh"
@@ -40,12 +42,22 @@ func directFacts(n gossh.NewChannel) (*policy.SSH, string) {
 	var local directLocal
 	switch {
 	case len(n.ExtraData()) > maxConnPayload:
-	case n.ChannelType() == typeDirect && read(n.ExtraData(), &d):
+	case n.ChannelType() == typeDirect && read(n.ExtraData(), &d) && d.Port <= maxPort:
 		return &policy.SSH{Host: d.Host, Port: int(d.Port)}, net.JoinHostPort(d.Host, strconv.Itoa(int(d.Port)))
-	case n.ChannelType() == typeDirectLocal && read(n.ExtraData(), &local):
+	case n.ChannelType() == typeDirectLocal && read(n.ExtraData(), &local) && plainSocket(local.Path):
 		return &policy.SSH{Path: local.Path}, local.Path
 	}
 	return nil, ""
+}
+
+// maxPort is the last one. Of larger numbers some servers take the lower bits, and
+// old ones of OpenSSH take some for the sign that the host is a socket's path.
+const maxPort = 1<<16 - 1
+
+// plainSocket reports whether a path leads nowhere but where it reads. What .. does
+// after a link cannot be asked of the target here.
+func plainSocket(path string) bool {
+	return path != "" && !strings.ContainsRune(path, 0) && !slices.Contains(strings.Split(path, "/"), "..")
 }
 
 // forwardRefusal fits into the one line that clients show.

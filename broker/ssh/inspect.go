@@ -51,6 +51,7 @@ func (p *program) operation(ctx context.Context, op *sftp.Operation) (func(sftp.
 	if err != nil {
 		return nil, errors.New(forwardRefusal(err))
 	}
+	op.Waited = t.Approved
 	return func(r sftp.Result) { p.c.r.s.Finish(t, operationOutcome(&r)) }, nil
 }
 

@@ -99,12 +99,12 @@ func listenerOf(req *gossh.Request) (listener, *policy.SSH, string) {
 	switch req.Type {
 	case "tcpip-forward", "cancel-tcpip-forward":
 		var f forwardRequest
-		if read(req.Payload, &f) {
+		if read(req.Payload, &f) && f.Port <= maxPort {
 			return listener{port: f.Port}, &policy.SSH{Host: f.Host, Port: int(f.Port)}, net.JoinHostPort(f.Host, strconv.Itoa(int(f.Port)))
 		}
 	default:
 		var f forwardLocalRequest
-		if read(req.Payload, &f) && f.Path != "" {
+		if read(req.Payload, &f) && plainSocket(f.Path) {
 			return listener{path: f.Path}, &policy.SSH{Path: f.Path}, f.Path
 		}
 	}

@@ -172,6 +172,50 @@ func TestWhatIsRecorded(t *testing.T) {
 }
 
 // TestHandles uses files in ways that their opening did not allow.
+// While people look at a path that leads to a harmless place, the requester leads
+// it to another one.
+func TestWhatWasApprovedIsWhereItLeads(t *testing.T) {
+	dir := home(t)
+	link := filepath.Join(dir, "app", "way")
+	lead := func(to string) {
+		_ = os.Remove(link)
+		if err := os.Symlink(to, link); err != nil {
+			t.Error(err)
+		}
+	}
+	to := "../app"
+	j := &judge{before: func(op *Operation) { op.Waited = true; lead(to) }}
+	c := dial(t, j)
+	for _, ask := range []func() (uint32, string){
+		func() (uint32, string) { return c.status(fxpOpen, link+"/x", uint32(flagWrite|flagCreate), uint32(0)) },
+		func() (uint32, string) {
+			return c.status(fxpOpen, link+"/secret", uint32(flagRead|flagWrite|flagCreate), uint32(0))
+		},
+		func() (uint32, string) { return c.status(fxpRename, dir+"/app/a", link+"/a") },
+		func() (uint32, string) { return c.status(fxpMkdir, link+"/x", uint32(0)) },
+	} {
+		lead("../app")
+		to = "../denied"
+		if code, text := ask(); code != StatusPermissionDenied || !strings.Contains(text, "leads elsewhere") {
+			t.Errorf("status %d: %s", code, text)
+		}
+	}
+	if files, _ := os.ReadDir(dir + "/denied"); len(files) != 1 {
+		t.Errorf("%v", files)
+	}
+	lead("../app")
+	to = "../app"
+	if code, text := c.status(fxpMkdir, link+"/y", uint32(0)); code != StatusOK {
+		t.Errorf("what stayed: status %d: %s", code, text)
+	}
+	c.finished()
+	for _, e := range j.list() {
+		if e.Ended != 1 {
+			t.Errorf("%s %s ended %d times", e.Op.Verb, e.Op.Path, e.Ended)
+		}
+	}
+}
+
 func TestHandles(t *testing.T) {
 	dir := home(t)
 	c := dial(t, &judge{}, "-d", filepath.Join(dir, "app"))

@@ -29,7 +29,10 @@ func (i *Inspector) judge(ctx context.Context, f frame) error {
 	if denied != nil {
 		return i.refuse(f.id(), denied)
 	}
-	if err := context.Cause(ctx); err != nil {
+	if d.op.Waited {
+		nowhere, err = i.again(ctx, r)
+	}
+	if err = errors.Join(err, context.Cause(ctx)); err != nil {
 		d.end(StatusOK, true)
 		return err
 	}
@@ -43,6 +46,20 @@ func (i *Inspector) judge(ctx context.Context, f frame) error {
 	return i.forward(ctx, f, r, d)
 }
 
+// again asks where the paths of a request lead after people were asked: what they
+// saw is what counts.
+func (i *Inspector) again(ctx context.Context, r *request) (*refusal, error) {
+	seen := r.op
+	nowhere, err := i.resolve(ctx, r)
+	if err != nil || nowhere != nil {
+		return nowhere, err
+	}
+	if r.op.Path != seen.Path || r.op.Named != seen.Named || r.op.NewPath != seen.NewPath || r.op.NewNamed != seen.NewNamed {
+		return &refusal{StatusPermissionDenied, "hoop: what was approved is not what would happen now: the path leads elsewhere"}, nil
+	}
+	return nil, nil
+}
+
 // ask gets the decision: two where a file is opened for reading and writing.
 func (i *Inspector) ask(ctx context.Context, r *request) (*decided, *refusal) {
 	d := &decided{started: time.Now(), open: r.open}
@@ -50,6 +67,7 @@ func (i *Inspector) ask(ctx context.Context, r *request) (*decided, *refusal) {
 	if r.also != "" {
 		verbs = []string{r.also, r.op.Verb}
 	}
+	waited := false
 	for _, verb := range verbs {
 		op := r.op
 		op.Verb = verb
@@ -59,8 +77,10 @@ func (i *Inspector) ask(ctx context.Context, r *request) (*decided, *refusal) {
 			return nil, &refusal{StatusPermissionDenied, "hoop: " + err.Error()}
 		}
 		d.add(verb, r.also != "", done)
+		waited = waited || op.Waited
 	}
 	d.op = r.op
+	d.op.Waited = waited
 	d.op.Exact = nil // its work is done, and the file may stay open for long
 	return d, nil
 }

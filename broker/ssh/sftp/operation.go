@@ -32,6 +32,10 @@ type Operation struct {
 	Detail string
 	// Exact is the request without its id, for a digest.
 	Exact []byte
+
+	// Waited is set by Decide where people were asked: in so much time somebody may
+	// have led a path elsewhere, so that the target is asked again.
+	Waited bool
 }
 
 // Text describes the operation in one line: its name, its paths as they were

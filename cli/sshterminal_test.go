@@ -33,7 +33,7 @@ func TestTerminalsOfSSHSeeNoDifference(t *testing.T) {
 	for _, w := range waysOf(t) {
 		t.Run(strings.ReplaceAll(w.name, " ", "-"), func(t *testing.T) {
 			t.Parallel()
-			x := onSSH(t, &w, `echo "begin $(stty size)"; while test "$(stty size)" = "30 90"; do sleep 0.05; done; echo "now $(stty size)"; read x; echo "got $x"; trap 'echo interrupted; exit 9' INT; sleep 60 & wait`)
+			x := onSSH(t, &w, `trap 'echo interrupted; exit 9' INT; echo "begin $(stty size)"; while test "$(stty size)" = "30 90"; do sleep 0.05; done; echo "now $(stty size)"; read x; sleep 60 & echo "got $x"; wait`)
 			x.wait("begin 30 90")
 			if err := pty.Setsize(x.file, &pty.Winsize{Rows: 41, Cols: 123}); err != nil {
 				t.Fatal(err)

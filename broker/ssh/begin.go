@@ -57,6 +57,7 @@ func (c *channel) ask(req *gossh.Request, a *broker.Action, t *broker.Ticket) (b
 		if err := c.pin(a.Text); err != nil {
 			return false, err
 		}
+		c.begun = true // its certificate is for nothing else
 	}
 	if err := c.reach(); err != nil {
 		return false, err
@@ -74,6 +75,9 @@ func (c *channel) action(req *gossh.Request) (*broker.Action, string) {
 	facts := &policy.SSH{Login: c.r.login, PTY: c.term != nil}
 	a := &broker.Action{Action: policy.Action{SSH: facts}, Holder: &holder{c: c}}
 	if req.Type == "shell" {
+		if len(req.Payload) > 0 {
+			return nil, ""
+		}
 		a.Verb = policy.SSHShell
 		return a, "shell"
 	}

@@ -106,21 +106,24 @@ func (p *program) carry(f func() error) {
 
 // Write passes input on.
 func (p *program) Write(keys []byte) (int, error) {
-	p.typed(keys)
+	if err := p.typed(keys); err != nil {
+		return 0, err
+	}
 	return p.c.up.Write(keys)
 }
 
-// typed is told what goes to a terminal.
-func (p *program) typed(keys []byte) {
+// typed is told what goes to a terminal. What cannot be recorded must not.
+func (p *program) typed(keys []byte) error {
 	if p.c.term == nil {
-		return
+		return nil
 	}
 	if len(p.filters) > 0 {
 		p.filters[0].typed(keys)
 	}
-	if p.rec != nil {
-		_ = p.rec.Input(keys) // a failure ends the session by itself
+	if p.rec == nil {
+		return nil
 	}
+	return p.rec.Input(keys)
 }
 
 // fail ends a program whose output cannot be passed on.

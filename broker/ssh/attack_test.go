@@ -20,16 +20,21 @@ import (
 // raw connects a client that sends whatever a test makes up.
 func (w *world) raw(config, user string) (*gossh.Client, error) {
 	w.t.Helper()
-	text, err := os.ReadFile(config)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	address := "127.0.0.1:" + regexp.MustCompile(`Port (\d+)`).FindStringSubmatch(string(text))[1]
-	c, err := gossh.Dial("tcp", address, &gossh.ClientConfig{User: user, HostKeyCallback: gossh.InsecureIgnoreHostKey(), Timeout: 20 * time.Second})
+	c, err := gossh.Dial("tcp", w.address(config), &gossh.ClientConfig{User: user, HostKeyCallback: gossh.InsecureIgnoreHostKey(), Timeout: 20 * time.Second})
 	if err == nil {
 		w.t.Cleanup(func() { _ = c.Close() })
 	}
 	return c, err
+}
+
+// address is where a configuration leads.
+func (w *world) address(config string) string {
+	w.t.Helper()
+	text, err := os.ReadFile(config)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return "127.0.0.1:" + regexp.MustCompile(`Port (\d+)`).FindStringSubmatch(string(text))[1]
 }
 
 // The attack: any login is allowed but root's, and sshd cuts what follows a

@@ -277,3 +277,19 @@ func TestForwardsThatReadInTwoWaysAreNone(t *testing.T) {
 		}
 	}
 }
+
+// The attack: what a file server says on its standard error, where no file is.
+func TestAFileServersErrorsAreMasked(t *testing.T) {
+	w := newWorld(t, detecting())
+	w.hostileTarget(func(_ *gossh.ServerConn, ch gossh.Channel, requests <-chan *gossh.Request) {
+		for req := range requests {
+			_ = req.Reply(true, nil)
+			_, _ = fmt.Fprintf(ch.Stderr(), "sent by %s\n", card)
+			_ = ch.Close()
+		}
+	})
+	got := w.run(nil, "ssh", "-F", w.listen(), "-s", "web-1.hoop", "sftp")
+	if !strings.Contains(got.err, "sent by ") || strings.Contains(got.err, card) {
+		t.Errorf("%+v", got)
+	}
+}

@@ -40,7 +40,7 @@ func (c *channel) prepare(a *broker.Action, t *broker.Ticket) (*program, *mask.D
 		return nil, nil, unmaskable(errBinary)
 	}
 	if a.Verb == policy.SSHSFTP { // each operation stands in the audit log
-		return p, nil, nil
+		return p, d, nil
 	}
 	m := recording.Meta{Command: a.Text, Cap: maxRecorded}
 	if c.term != nil {
